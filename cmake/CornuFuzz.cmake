@@ -1,0 +1,27 @@
+# Fuzz targets: tests/fuzz/fuzz_<name>.c becomes <build>/fuzz/fuzz_<name>; its corpus is tests/fuzz/corpus/<name>/.
+
+if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+  message(FATAL_ERROR "CORNU_FUZZ needs clang (libFuzzer); the compiler is ${CMAKE_C_COMPILER_ID}.")
+endif()
+
+file(GLOB fuzz_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_*.c")
+if(CORNU_HAS_LIBRARY)
+  # The library's own objects need coverage feedback, but not libFuzzer's main.
+  foreach(target cornu_objects cornu_isa_avx512 cornu_isa_avx2 cornu_isa_sse2 cornu_isa_plain)
+    if(TARGET ${target})
+      target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+    endif()
+  endforeach()
+  target_link_options(cornu_shared PRIVATE -fsanitize=fuzzer-no-link)
+  if(CORNU_HAS_TOOL)
+    target_link_options(cornu_tool PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
+  foreach(source IN LISTS fuzz_sources)
+    get_filename_component(name "${source}" NAME_WE)
+    add_executable(${name} "${source}")
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_libraries(${name} PRIVATE cornu_static cornu_internal)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/fuzz")
+  endforeach()
+endif()
