@@ -62,10 +62,11 @@ if(sources)
     target_link_libraries(cornu_${kind} PRIVATE ${CORNU_LIBRARIES})
   endforeach()
   if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
-    # Only what is called is loaded; a name that nobody defines fails here, not in the user's program.
-    set(undefined LINKER:-z,defs)
-    if(CORNU_SANITIZE) # a shared library leaves the runtime of a sanitizer to the program
-      set(undefined "")
+    # Only what is called is loaded. Where warnings are errors, a name that nobody defines is one too, here and not in a
+    # user's program; a shared library leaves the runtime of a sanitizer to the program, so not there.
+    set(undefined "")
+    if(CORNU_WERROR AND NOT CORNU_SANITIZE)
+      set(undefined LINKER:-z,defs)
     endif()
     target_link_options(cornu_shared PRIVATE LINKER:--as-needed ${undefined})
   endif()
