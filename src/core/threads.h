@@ -23,6 +23,9 @@ typedef struct cn__barrier {
 } cn__barrier;
 void cn__barrier_init(cn__barrier *barrier, int workers);
 void cn__barrier_wait(cn__barrier *barrier);
+/* The same for a count that is known only inside the region, where it may be smaller than what was asked for: every worker
+ * passes the `workers` it was called with. */
+void cn__barrier_wait_for(cn__barrier *barrier, int workers);
 
 /* Units [0, n) in pieces of at least `grain`, taken by whoever is free; runs in the caller alone if n <= grain. */
 void cn__parallel_for(int64_t n, int64_t grain, void (*fn)(void *user, int64_t begin, int64_t end),
