@@ -51,6 +51,10 @@ void *cn__ref(void *object);
 void cn__unref(void *object);
 /* The kind of an identifier's object, or 0 if it is a name, JSON or NULL. */
 int cn__identifier_kind(cn_identifier identifier);
+/* Gives an object that is in no scope to the innermost one, with the caller's reference; returns it. */
+void *cn__into_scope(void *object);
+/* "layer", "optimizer" … for messages. */
+const char *cn__kind_name(int kind);
 /* Checks that `object` is a live object of the kind; else CN_ETYPE naming `what`. */
 int cn__expect(const void *object, cn__kind kind, const char *what);
 /* A string that belongs to the current scope. */

@@ -70,10 +70,12 @@ struct cn__op;
 /* One application of an op. It owns its inputs; a tensor owns its node; nodes do not own their outputs. */
 typedef struct cn__node {
     atomic_int refs;
+    uint64_t serial; /* nodes are numbered as they are made: inputs come before what uses them */
     const struct cn__op *op;
     cn__attrs attrs;
     int n_in, n_out;
     cn_tensor **in;                  /* n_in, owned */
+    cn_tensor **saved;               /* n_out handles without a node, of an eager op with several outputs; or NULL */
     cn_dtype dtype[CN__MAX_OUTPUTS]; /* of the outputs */
     cn_shape shape[CN__MAX_OUTPUTS];
 } cn__node;

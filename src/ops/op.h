@@ -15,6 +15,8 @@ const cn__op *cn__op_find(const char *name);
  * this thread, a node is recorded; otherwise the kernel runs at once and active tapes record it. */
 cn_tensor *cn__apply(const cn__op *op, const cn__attrs *attrs, int n_in, cn_tensor *const *in,
                      cn_tensor **extra);
+/* Inside cn__apply and gradients: whether anything wants the gradient of input i of the node (else leave it NULL). */
+bool cn__wants_gradient(const cn__node *node, int i);
 /* Shorthands. */
 cn_tensor *cn__apply0(const cn__op *op, const cn__attrs *attrs);
 cn_tensor *cn__apply1(const cn__op *op, const cn__attrs *attrs, cn_tensor *a);
@@ -28,16 +30,12 @@ cn_dtype cn__promote_dtypes(cn_dtype a, cn__weak weak_a, cn_dtype b, cn__weak we
 /* The dtype that true division, mean, exp … of this dtype gives: integers and bool give float32. */
 cn_dtype cn__float_dtype(cn_dtype dtype);
 
-/* Chooses how a call is run: the fastest registered kernel that claims it, or the reference. */
-const cn__kernel *cn__kernel_for(const cn__call *call);
-/* Runs a call at once on the calling thread and the pool. */
-int cn__run(const cn__call *call);
-
 /* Helpers for infer functions. */
 static inline const cn_shape *cn__in_shape(const cn__node *node, int i)
 {
     return &node->in[i]->shape;
 }
+/* All set node->n_out to 1. */
 int cn__infer_same(cn__node *node); /* output like input 0 */
 int cn__infer_broadcast(cn__node *node);
 int cn__infer_broadcast_bool(cn__node *node);

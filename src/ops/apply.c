@@ -1,0 +1,267 @@
+/* Applying an op: runs it at once, or records it; the promotion of types. */
+#include "graph/trace.h"
+#include "kernels/registry.h"
+#include "ops/op.h"
+#include "ops/tape.h"
+
+#include <string.h>
+
+/* Fills the arguments of an eager call. */
+static void fill_arg(cn__arg *arg, cn_tensor *t)
+{
+    *arg = (cn__arg){.data = t->data, .dtype = t->dtype, .shape = t->shape};
+}
+
+static int run_node(const cn__node *node, cn_tensor **out)
+{
+    cn__arg in[CN__MAX_INPUTS], results[CN__MAX_OUTPUTS];
+    for (int i = 0; i < node->n_in; i++) {
+        if (!cn__data(node->in[i])) {
+            return CN_ESTATE;
+        }
+        fill_arg(&in[i], node->in[i]);
+    }
+    for (int i = 0; i < node->n_out; i++) {
+        if (node->op->flags & CN__OP_VIEW) {
+            out[i] = cn__tensor_view(node->in[0], &node->shape[i], 0);
+        } else {
+            out[i] = cn__tensor_new(node->dtype[i], &node->shape[i]);
+        }
+        if (!out[i]) {
+            return cn_error_code();
+        }
+        fill_arg(&results[i], out[i]);
+    }
+    if (node->op->flags & CN__OP_VIEW) {
+        return 0;
+    }
+    cn__call call = {.op = node->op,
+                     .attrs = &node->attrs,
+                     .n_in = node->n_in,
+                     .n_out = node->n_out,
+                     .in = in,
+                     .out = results};
+    return cn__run(&call);
+}
+
+/* Links eager results to the node they came from, for tapes and for losses that go back to the logits. */
+static int link_outputs(cn__node *node, cn_tensor **out)
+{
+    if (node->n_out > 1) {
+        node->saved = cn__calloc((size_t)node->n_out, sizeof *node->saved);
+        if (!node->saved) {
+            return CN_ENOMEM;
+        }
+        for (int i = 0; i < node->n_out; i++) {
+            cn_tensor *view = cn__tensor_view(out[i], &out[i]->shape, 0);
+            if (!view) {
+                return CN_ENOMEM;
+            }
+            node->saved[i] = cn__ref(view);
+            cn_free(view);
+        }
+    }
+    for (int i = 0; i < node->n_out; i++) {
+        out[i]->node = cn__node_ref(node);
+        out[i]->output = i;
+    }
+    return 0;
+}
+
+static int record_symbolic(cn__trace *trace, cn__node *node, cn_tensor **out)
+{
+    for (int i = 0; i < node->n_out; i++) {
+        out[i] = cn__tensor_symbolic(node, i);
+        if (!out[i]) {
+            return CN_ENOMEM;
+        }
+    }
+    return trace && node->op->flags & CN__OP_EFFECT ? cn__trace_effect(trace, node) : 0;
+}
+
+/* Inside a trace an op on constants alone is folded: it runs now. Variables, draws and effects wait for the program. */
+static bool is_symbolic(const cn__trace *trace, const cn__op *op, int n, cn_tensor *const *in)
+{
+    bool variable = false;
+    for (int i = 0; i < n; i++) {
+        if (!in[i]->storage) {
+            return true;
+        }
+        variable = variable || in[i]->variable;
+    }
+    return trace && (variable || op->flags & (CN__OP_RANDOM | CN__OP_EFFECT));
+}
+
+static int check_inputs(const cn__op *op, int n, cn_tensor *const *in)
+{
+    if (n < op->min_in || n > op->max_in || n > CN__MAX_INPUTS) {
+        return cn__fail(CN_EVALUE, "%s: expected %d to %d tensors, got %d", op->name, op->min_in,
+                        op->max_in < CN__MAX_INPUTS ? op->max_in : CN__MAX_INPUTS, n);
+    }
+    for (int i = 0; i < n; i++) {
+        int code = cn__expect(in[i], CN__TENSOR, op->name);
+        if (code < 0) {
+            return code;
+        }
+    }
+    return 0;
+}
+
+cn_tensor *cn__apply(const cn__op *op, const cn__attrs *attrs, int n_in, cn_tensor *const *in,
+                     cn_tensor **extra)
+{
+    if (cn__pending() || check_inputs(op, n_in, in) < 0) {
+        return NULL;
+    }
+    cn__trace *trace = cn__trace_current();
+    cn_tensor *inputs[CN__MAX_INPUTS], *out[CN__MAX_OUTPUTS] = {0};
+    for (int i = 0; i < n_in; i++) {
+        inputs[i] = trace ? cn__trace_value(trace, in[i]) : in[i];
+    }
+    cn__node *node = cn__node_new(op, attrs, n_in, inputs);
+    if (!node) {
+        return NULL;
+    }
+    node->n_out = op->n_out ? op->n_out : 1;
+    int code = op->infer(node);
+    if (code == 0) {
+        if (is_symbolic(trace, op, n_in, inputs)) {
+            code = record_symbolic(trace, node, out);
+        } else {
+            code = run_node(node, out);
+            if (code == 0 && (op->flags & CN__OP_ORIGIN || cn__tape_records(node))) {
+                code = link_outputs(node, out);
+            }
+        }
+    }
+    if (code < 0) {
+        for (int i = 0; i < CN__MAX_OUTPUTS; i++) {
+            cn_free(out[i]);
+            out[i] = NULL;
+        }
+    }
+    for (int i = 1; extra && i < node->n_out; i++) {
+        extra[i - 1] = out[i];
+    }
+    cn__node_unref(node);
+    return out[0];
+}
+
+cn_tensor *cn__apply0(const cn__op *op, const cn__attrs *attrs)
+{
+    return cn__apply(op, attrs, 0, NULL, NULL);
+}
+
+cn_tensor *cn__apply1(const cn__op *op, const cn__attrs *attrs, cn_tensor *a)
+{
+    return cn__apply(op, attrs, 1, &a, NULL);
+}
+
+cn_tensor *cn__apply2(const cn__op *op, const cn__attrs *attrs, cn_tensor *a, cn_tensor *b)
+{
+    return cn__apply(op, attrs, 2, (cn_tensor *[]){a, b}, NULL);
+}
+
+cn_tensor *cn__apply3(const cn__op *op, const cn__attrs *attrs, cn_tensor *a, cn_tensor *b,
+                      cn_tensor *c)
+{
+    return cn__apply(op, attrs, 3, (cn_tensor *[]){a, b, c}, NULL);
+}
+
+cn_dtype cn__float_dtype(cn_dtype dtype)
+{
+    return cn__dtype_is_float(dtype) ? dtype : CN_FLOAT32;
+}
+
+/* The smallest signed integer that holds both an unsigned of `bytes` and a signed one; JAX's and Keras 3's lattice. */
+static cn_dtype promote_integers(cn_dtype a, cn_dtype b)
+{
+    bool ua = a >= CN_UINT8, ub = b >= CN_UINT8;
+    size_t na = cn_dtype_size(a), nb = cn_dtype_size(b);
+    static const cn_dtype is[9] = {[1] = CN_INT8, [2] = CN_INT16, [4] = CN_INT32, [8] = CN_INT64};
+    if (ua == ub) {
+        return na >= nb ? a : b;
+    }
+    size_t unsigned_bytes = ua ? na : nb, signed_bytes = ua ? nb : na;
+    if (signed_bytes > unsigned_bytes) {
+        return is[signed_bytes];
+    }
+    return unsigned_bytes == 8 ? CN_FLOAT32 : is[2 * unsigned_bytes];
+}
+
+cn_dtype cn__promote_dtypes(cn_dtype a, cn__weak weak_a, cn_dtype b, cn__weak weak_b)
+{
+    if (weak_a && weak_b) {
+        return weak_a == CN__WEAK_FLOAT || weak_b == CN__WEAK_FLOAT ? CN_FLOAT32 : CN_INT32;
+    }
+    if (weak_a || weak_b) {
+        cn_dtype other = weak_a ? b : a;
+        cn__weak weak = weak_a ? weak_a : weak_b;
+        if (weak == CN__WEAK_FLOAT) {
+            return cn__float_dtype(other);
+        }
+        return other == CN_BOOL ? CN_INT32 : other;
+    }
+    if (a == b) {
+        return a;
+    }
+    if (a == CN_BOOL || b == CN_BOOL) {
+        return a == CN_BOOL ? b : a;
+    }
+    bool fa = cn__dtype_is_float(a), fb = cn__dtype_is_float(b);
+    if (fa != fb) {
+        return fa ? a : b;
+    }
+    if (fa) {
+        if (cn_dtype_size(a) == cn_dtype_size(b)) {
+            return CN_FLOAT32; /* float16 with bfloat16 */
+        }
+        return cn_dtype_size(a) > cn_dtype_size(b) ? a : b;
+    }
+    return promote_integers(a, b);
+}
+
+bool cn__promote(cn_tensor **a, cn_tensor **b, const char *who)
+{
+    if (cn__pending() || cn__expect(*a, CN__TENSOR, who) < 0 || cn__expect(*b, CN__TENSOR, who) < 0) {
+        return false;
+    }
+    cn_dtype dtype = cn__promote_dtypes((*a)->dtype, (*a)->weak, (*b)->dtype, (*b)->weak);
+    if ((*a)->dtype != dtype) {
+        *a = cn_cast(*a, dtype);
+    }
+    if ((*b)->dtype != dtype) {
+        *b = cn_cast(*b, dtype);
+    }
+    return *a && *b;
+}
+
+int cn__infer_same(cn__node *node)
+{
+    node->n_out = 1;
+    node->dtype[0] = node->in[0]->dtype;
+    node->shape[0] = node->in[0]->shape;
+    return 0;
+}
+
+int cn__infer_broadcast(cn__node *node)
+{
+    node->n_out = 1;
+    node->dtype[0] = node->in[0]->dtype;
+    cn_shape shape = node->in[0]->shape;
+    for (int i = 1; i < node->n_in; i++) {
+        int code = cn__shape_broadcast(&shape, &node->in[i]->shape, &shape);
+        if (code < 0) {
+            return code;
+        }
+    }
+    node->shape[0] = shape;
+    return 0;
+}
+
+int cn__infer_broadcast_bool(cn__node *node)
+{
+    int code = cn__infer_broadcast(node);
+    node->dtype[0] = CN_BOOL;
+    return code;
+}
