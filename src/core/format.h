@@ -9,6 +9,8 @@
 char *cn__format_double(double value, char *buffer, size_t size);
 /* str(numpy.float32(value)): the shortest decimal that reads back as a float32. */
 char *cn__format_float(float value, char *buffer, size_t size);
+/* str(numpy.float16(value)), of a value that a float16 holds. */
+char *cn__format_half(float value, char *buffer, size_t size);
 /* "34,826" */
 char *cn__format_thousands(int64_t value, char *buffer, size_t size);
 /* What numpy's str() gives for an array (print options at their defaults: precision 8, threshold 1000, edge items 3, line width 75). */

@@ -1,0 +1,45 @@
+/* The lists of built-in classes, one a kind: adding one costs a line here and one file in its folder. */
+#ifndef CN_CORE_CLASSLIST_H
+#define CN_CORE_CLASSLIST_H
+
+/* clang-format off */
+/* XX(name): the record is cn__layer_<name>, of type cn_layer_class. */
+#define CN__LAYER_MAP(XX) \
+    XX(dense) XX(activation) XX(flatten) XX(reshape) XX(dropout) XX(rescaling) XX(input_layer) \
+    XX(relu) XX(leaky_relu) XX(softmax) XX(batch_normalization)
+#define CN__ACTIVATION_MAP(XX) \
+    XX(linear) XX(relu) XX(sigmoid) XX(tanh) XX(softmax) XX(elu) XX(exponential) XX(gelu) XX(hard_sigmoid) \
+    XX(leaky_relu) XX(mish) XX(relu6) XX(selu) XX(silu) XX(softplus) XX(softsign) XX(log_softmax) \
+    XX(celu) XX(glu) XX(hard_shrink) XX(hard_silu) XX(hard_tanh) XX(log_sigmoid) XX(soft_shrink) XX(sparse_plus) \
+    XX(sparse_sigmoid) XX(sparsemax) XX(squareplus) XX(tanh_shrink) XX(threshold)
+#define CN__INITIALIZER_MAP(XX) \
+    XX(zeros) XX(ones) XX(constant) XX(random_normal) XX(random_uniform) XX(truncated_normal) XX(variance_scaling) \
+    XX(glorot_normal) XX(glorot_uniform) XX(he_normal) XX(he_uniform) XX(lecun_normal) XX(lecun_uniform) XX(orthogonal) XX(identity)
+#define CN__REGULARIZER_MAP(XX) XX(l1) XX(l2) XX(l1_l2) XX(orthogonal)
+#define CN__CONSTRAINT_MAP(XX) XX(max_norm) XX(min_max_norm) XX(non_neg) XX(unit_norm) XX(radial)
+#define CN__SCHEDULE_MAP(XX) \
+    XX(exponential_decay) XX(inverse_time_decay) XX(piecewise_constant_decay) XX(polynomial_decay) XX(cosine_decay) XX(cosine_decay_restarts)
+#define CN__LOSS_MAP(XX) \
+    XX(binary_crossentropy) XX(categorical_crossentropy) XX(sparse_categorical_crossentropy) XX(mean_squared_error) \
+    XX(mean_absolute_error) XX(hinge)
+#define CN__METRIC_MAP(XX) \
+    XX(mean) XX(sum) XX(accuracy) XX(binary_accuracy) XX(categorical_accuracy) XX(sparse_categorical_accuracy) \
+    XX(top_k_categorical_accuracy) XX(sparse_top_k_categorical_accuracy) XX(mean_metric_wrapper)
+#define CN__OPTIMIZER_MAP(XX) XX(sgd) XX(rmsprop) XX(adam) XX(adamw)
+#define CN__CALLBACK_MAP(XX) XX(history) XX(reduce_lr_on_plateau) XX(lambda) XX(terminate_on_nan)
+/* clang-format on */
+
+/* XX(KIND, name): the record cn__kind_<name>. */
+#define CN__KIND_MAP(XX)                                                                           \
+    XX(LAYER, layer)                                                                               \
+    XX(ACTIVATION, activation)                                                                     \
+    XX(INITIALIZER, initializer)                                                                   \
+    XX(REGULARIZER, regularizer)                                                                   \
+    XX(CONSTRAINT, constraint)                                                                     \
+    XX(SCHEDULE, schedule)                                                                         \
+    XX(LOSS, loss)                                                                                 \
+    XX(METRIC, metric)                                                                             \
+    XX(OPTIMIZER, optimizer)                                                                       \
+    XX(CALLBACK, callback)
+
+#endif
