@@ -192,8 +192,11 @@ static void bind_block(ew_state *st, int64_t at, int64_t n)
 #define AT_END(k) load_n(s[k].p + ((uint64_t)i & s[k].mask), rest)
 
 /* Operands g, m, v, w, alpha, c1, c2, eps; destinations w, m, v. */
-static void adam_loop(float *const *d, const ew_src *s, int64_t n)
+static void adam_loop(float *const *dst, const ew_src *src, int64_t n)
 {
+    /* Local copies, which stores cannot change. */
+    const ew_src s[8] = {src[0], src[1], src[2], src[3], src[4], src[5], src[6], src[7]};
+    float *const d[3] = {dst[0], dst[1], dst[2]};
     vf alpha = cn__load(s[4].p), c1 = cn__load(s[5].p), c2 = cn__load(s[6].p);
     vf eps = cn__load(s[7].p);
     int64_t i = 0;

@@ -8,8 +8,9 @@
 /* Each operation is an expression in its operands a, b, c, and a loop over whole vectors and a
  * rest. */
 #define LOOP(NAME, WHOLE, REST)                                                                    \
-    static void op_##NAME(float *dst, const ew_src *s, int64_t n)                                  \
+    static void op_##NAME(float *dst, const ew_src *src, int64_t n)                                \
     {                                                                                              \
+        const ew_src s[3] = {src[0], src[1], src[2]}; /* local: stores cannot change it */         \
         int64_t i = 0;                                                                             \
         for (; i + L_ <= n; i += L_)                                                               \
             cn__store(dst + i, WHOLE);                                                             \
