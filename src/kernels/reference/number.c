@@ -18,18 +18,38 @@ int64_t cn__load_integer(cn_dtype dtype, const void *data, int64_t i)
     }
 }
 
-/* A double as an integer: towards zero, and the smallest integer for what no int64 holds, as x86 does it. */
+/* Keeps the low bits; a bool is whether the value is not 0. */
+void cn__store_integer(cn_dtype dtype, void *out, int64_t i, int64_t value)
+{
+    switch (dtype) {
+    case CN_INT8: ((int8_t *)out)[i] = (int8_t)value; break;
+    case CN_INT16: ((int16_t *)out)[i] = (int16_t)value; break;
+    case CN_INT32: ((int32_t *)out)[i] = (int32_t)value; break;
+    case CN_INT64: ((int64_t *)out)[i] = value; break;
+    case CN_UINT8: ((uint8_t *)out)[i] = (uint8_t)value; break;
+    case CN_UINT16: ((uint16_t *)out)[i] = (uint16_t)value; break;
+    case CN_UINT32: ((uint32_t *)out)[i] = (uint32_t)value; break;
+    case CN_UINT64: ((uint64_t *)out)[i] = (uint64_t)value; break;
+    case CN_BOOL: ((uint8_t *)out)[i] = value != 0; break;
+    default: cn__write(dtype, out, i, (double)value); break;
+    }
+}
+
+/* A double cut to an integer as cn__write does it: out of range saturates and NaN gives 0. */
 static int64_t integer_of(double value)
 {
-    return value >= -9223372036854775808.0 && value < 9223372036854775808.0 ? (int64_t)value
-                                                                            : INT64_MIN;
+    if (value >= -9223372036854775808.0 && value < 9223372036854775808.0) {
+        return (int64_t)value;
+    }
+    return isnan(value) ? 0 : value < 0 ? INT64_MIN : INT64_MAX;
 }
 
 static uint64_t unsigned_of(double value)
 {
-    return value >= 9223372036854775808.0 && value < 18446744073709551616.0
-               ? (uint64_t)value
-               : (uint64_t)integer_of(value);
+    if (value >= 18446744073709551616.0) {
+        return UINT64_MAX;
+    }
+    return value >= 9223372036854775808.0 ? (uint64_t)value : (uint64_t)integer_of(value);
 }
 
 void cn__store_doubles(cn_dtype dtype, void *out, int64_t at, int64_t n, const double *values)

@@ -43,6 +43,9 @@ static void copy_line(size_t bytes, const char *in, int64_t stride, char *out, i
 void cn__walk_copy(const cn__walk *walk, size_t bytes, const void *in, void *out, int64_t begin,
                    int64_t end)
 {
+    if (begin >= end) {
+        return; /* some length may be 0, by which nothing can be divided */
+    }
     int last = walk->rank - 1;
     int64_t line = last < 0 ? 1 : walk->dim[last];
     int64_t stride = last < 0 ? 1 : walk->stride[last];

@@ -9,14 +9,16 @@ enum {
     CN__UNIT = 16384                 /* elements of the output in one unit of work */
 };
 
-/* Element e of the output, in row-major order over dim, is element offset + sum(coordinate * stride) of the input. */
+/* Element e of the output, in row-major order over dim, is element offset + sum(coordinate *
+ * stride) of the input. */
 typedef struct cn__walk {
     int rank;
     int64_t dim[CN__WALK_RANK], stride[CN__WALK_RANK];
     int64_t offset;
 } cn__walk;
 
-/* Appends an inner axis; neighbours that form one even run are merged, so that inner lines are long. */
+/* Appends an inner axis; neighbours that form one even run are merged, so that inner lines are
+ * long. */
 void cn__walk_axis(cn__walk *walk, int64_t dim, int64_t stride);
 /* Copies elements [begin, end) of the output; elements have `bytes` bytes. */
 void cn__walk_copy(const cn__walk *walk, size_t bytes, const void *in, void *out, int64_t begin,
@@ -24,7 +26,8 @@ void cn__walk_copy(const cn__walk *walk, size_t bytes, const void *in, void *out
 
 /* Distances between neighbours of a row-major array, in elements. */
 void cn__strides(const cn_shape *shape, int64_t *stride);
-/* Strides of `in` seen as `out` by numpy's broadcasting: 0 along lengths of 1 and axes that it does not have. */
+/* Strides of `in` seen as `out` by numpy's broadcasting: 0 along lengths of 1 and axes that it does
+ * not have. */
 void cn__broadcast_strides(const cn_shape *in, const cn_shape *out, int64_t *stride);
 /* Elements of a shape whose lengths are known. */
 int64_t cn__elements(const cn_shape *shape);
@@ -36,7 +39,8 @@ int64_t cn__element_units(const cn__call *call);
 void cn__element_range(const cn__call *call, int64_t begin, int64_t end, int64_t *first,
                        int64_t *last);
 
-/* Python's slice(start, stop, step).indices(length): the first index and how many there are. CN_NONE is None. */
+/* Python's slice(start, stop, step).indices(length): the first index and how many there are.
+ * CN_NONE is None. */
 int64_t cn__slice_count(int64_t length, int64_t start, int64_t stop, int64_t step, int64_t *first);
 
 /* One element that holds `value`, as the dtype stores it, in `element` (8 bytes). */
@@ -44,7 +48,8 @@ void cn__element_of(cn_dtype dtype, double value, void *element);
 /* `n` copies of an element. */
 void cn__fill(void *out, size_t bytes, int64_t n, const void *element);
 
-/* Embeds `in` into `out`: in[i] lands at start + i * step along each axis, everything else is `element`. */
+/* Embeds `in` into `out`: in[i] lands at start + i * step along each axis, everything else is
+ * `element`. */
 typedef struct cn__embedding {
     const cn_shape *in, *out;
     int64_t start[CN_MAX_RANK], step[CN_MAX_RANK];
@@ -56,8 +61,10 @@ void cn__embed(const cn__embedding *how, const void *in, void *out, int64_t begi
 /* Lines of a shape: the elements of all axes but the last; 1 for a scalar. */
 int64_t cn__lines(const cn_shape *shape);
 
-/* Elements as numbers: an integer element (or bool) of any dtype, a float of any dtype, and back. */
+/* Elements as numbers: an integer element (or bool) of any dtype, a float of any dtype, and back.
+ */
 int64_t cn__load_integer(cn_dtype dtype, const void *data, int64_t i);
+void cn__store_integer(cn_dtype dtype, void *out, int64_t i, int64_t value);
 void cn__store_doubles(cn_dtype dtype, void *out, int64_t at, int64_t n, const double *values);
 void cn__load_doubles(cn_dtype dtype, const void *in, int64_t at, int64_t n, double *values);
 /* A number whose unsigned order is the order of the elements; NaN comes last, -0 equals 0. */
