@@ -1,33 +1,38 @@
 /* Sums, maxima and their places, over rows, columns, or everything. */
 #include "kernels/cpu/isa/kernels.h"
 
-/* Sum of n floats: four running vectors, folded in a fixed order. */
+/* Sum of n floats, or of their squares, in a fixed order: chunks by four running vectors, whose
+ * sums meet in another, so that few roundings lie on top of each other. */
+CN__INLINE float chunked_sum(const float *x, int64_t n, int squares)
+{
+    enum { CHUNK = 512 };
+    vf total = cn__splat(0.0f);
+    for (int64_t at = 0; at < n; at += CHUNK) {
+        int64_t end = n - at < CHUNK ? n : at + CHUNK, i = at;
+        vf s[4] = {cn__splat(0.0f), cn__splat(0.0f), cn__splat(0.0f), cn__splat(0.0f)};
+        for (; i + 4 * L_ <= end; i += 4 * L_)
+            UNROLL for (int j = 0; j < 4; j++)
+            {
+                vf e = cn__load(x + i + j * L_);
+                s[j] = squares ? cn__fma(e, e, s[j]) : s[j] + e;
+            }
+        for (; i < end; i += L_) {
+            vf e = load_to(x + i, end - i);
+            s[0] = squares ? cn__fma(e, e, s[0]) : s[0] + e;
+        }
+        total += (s[0] + s[1]) + (s[2] + s[3]);
+    }
+    return v_hsum(total);
+}
+
 static float sum_run(const float *x, int64_t n)
 {
-    vf s[4] = {cn__splat(0.0f), cn__splat(0.0f), cn__splat(0.0f), cn__splat(0.0f)};
-    int64_t i = 0;
-    for (; i + 4 * L_ <= n; i += 4 * L_)
-        UNROLL for (int j = 0; j < 4; j++) s[j] += cn__load(x + i + j * L_);
-    for (; i < n; i += L_)
-        s[0] += load_to(x + i, n - i);
-    return v_hsum((s[0] + s[1]) + (s[2] + s[3]));
+    return chunked_sum(x, n, 0);
 }
 
 static float sumsq_run(const float *x, int64_t n)
 {
-    vf s[4] = {cn__splat(0.0f), cn__splat(0.0f), cn__splat(0.0f), cn__splat(0.0f)};
-    int64_t i = 0;
-    for (; i + 4 * L_ <= n; i += 4 * L_)
-        UNROLL for (int j = 0; j < 4; j++)
-        {
-            vf e = cn__load(x + i + j * L_);
-            s[j] = cn__fma(e, e, s[j]);
-        }
-    for (; i < n; i += L_) {
-        vf e = load_to(x + i, n - i);
-        s[0] = cn__fma(e, e, s[0]);
-    }
-    return v_hsum((s[0] + s[1]) + (s[2] + s[3]));
+    return chunked_sum(x, n, 1);
 }
 
 void CN__FN(sum_blocks)(const float *x, int64_t n, double *partial, int64_t begin, int64_t end)

@@ -20,28 +20,34 @@ static float row_top(const float *x, int64_t n)
     return best;
 }
 
-/* y = exp(x - top) unless y is NULL; the sum. */
+/* y = exp(x - top) unless y is NULL; the sum, in chunks, so that few roundings lie on top of each
+ * other. */
 static float exp_row(const float *x, float top, int64_t n, float *y)
 {
-    vf s = cn__splat(0.0f), t = cn__splat(top);
-    int64_t i = 0;
-    for (; i + L_ <= n; i += L_) {
-        vf e = v_exp(cn__load(x + i) - t);
-        s += e;
-        if (y != NULL)
-            cn__store(y + i, e);
+    enum { CHUNK = 256 };
+    vf total = cn__splat(0.0f), t = cn__splat(top);
+    for (int64_t at = 0; at < n; at += CHUNK) {
+        int64_t end = n - at < CHUNK ? n : at + CHUNK, i = at;
+        vf s = cn__splat(0.0f);
+        for (; i + L_ <= end; i += L_) {
+            vf e = v_exp(cn__load(x + i) - t);
+            s += e;
+            if (y != NULL)
+                cn__store(y + i, e);
+        }
+        int rest = (int)(end - i);
+        if (rest > 0) {
+            vf e = v_exp(load_n(x + i, rest) - t);
+            if (y != NULL)
+                store_n(y + i, e, rest);
+            /* Lanes beyond the row must not count. */
+            float lane[L_];
+            cn__store(lane, e);
+            s += load_n(lane, rest);
+        }
+        total += s;
     }
-    int rest = (int)(n - i);
-    if (rest > 0) {
-        vf e = v_exp(load_n(x + i, rest) - t);
-        if (y != NULL)
-            store_n(y + i, e, rest);
-        /* Lanes beyond the row must not count. */
-        float lane[L_];
-        cn__store(lane, e);
-        s += load_n(lane, rest);
-    }
-    return v_hsum(s);
+    return v_hsum(total);
 }
 
 /* y = x * a + b over a row. */
