@@ -19,7 +19,7 @@ typedef struct cn__barrier {
     atomic_int arrived;
     atomic_uint phase;
     atomic_int sleepers;
-    int workers;
+    atomic_int workers; /* the first worker may lower it before it arrives */
 } cn__barrier;
 void cn__barrier_init(cn__barrier *barrier, int workers);
 void cn__barrier_wait(cn__barrier *barrier);
