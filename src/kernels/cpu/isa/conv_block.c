@@ -110,7 +110,7 @@ int64_t CN__FN(conv_block_packed_data)(const cn__block *b)
     if (b->pool)
         return (int64_t)b->cout * 9 * round_up(b->cin, LANES);
     if (b->method == CN__CONV_WINOGRAD)
-        return winograd_packed(b->cout, b->cin);
+        return winograd_packed(round_up(b->cout, LANES), b->cin);
     return 9 * packed_nn(b->cout, b->cin);
 }
 

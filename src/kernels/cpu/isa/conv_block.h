@@ -157,7 +157,8 @@ CN__INLINE void finish_pool(const finish *f, cn__vf v0, cn__vf v1, cn__vf v2, cn
 int64_t winograd_scratch(const cn__block *b);
 int64_t winograd_packed(int cin, int cout);
 void winograd_pack(const float *w, int cin, int cout, float *u, int begin, int end);
-/* For the data gradient: taps turned round, roles of the channels exchanged. */
+/* For the data gradient: taps turned round, roles of the channels exchanged, cout rounded up to
+ * vectors with zeros. */
 void winograd_pack_flipped(const float *w, int cin, int cout, float *u);
 void winograd_forward(const cn__block *b, const float *x, const float *u, const finish *f,
                       float *scratch, int64_t begin, int64_t end);

@@ -3,8 +3,8 @@
 #ifndef CN_KERNELS_CPU_ISA_CONV_SIMD_H
 #define CN_KERNELS_CPU_ISA_CONV_SIMD_H
 
-#include "../conv.h"
-#include "../simd.h"
+#include "kernels/cpu/conv.h"
+#include "kernels/cpu/simd.h"
 
 /* Loops over register tiles have literal bounds and must vanish completely, or the tile lives in
  * memory. */

@@ -94,18 +94,19 @@ void winograd_pack(const float *w, int cin, int cout, float *u, int begin, int e
 
 void winograd_pack_flipped(const float *w, int cin, int cout, float *u)
 {
-    int64_t plane = packed_nn(cout, cin);
+    int rows = round_up(cout, LANES);
+    int64_t plane = packed_nn(rows, cin);
     for (int c = 0; c < cin; c += LANES)
-        for (int o = 0; o < cout; o++) {
+        for (int o = 0; o < rows; o++) {
             cn__vf g[9], r[16];
             for (int t = 0; t < 9; t++) {
                 float lane[LANES] = {0};
-                for (int i = 0; i < LANES && c + i < cin; i++)
+                for (int i = 0; i < LANES && c + i < cin && o < cout; i++)
                     lane[i] = w[((int64_t)(8 - t) * cin + c + i) * cout + o];
                 memcpy(&g[t], lane, sizeof lane);
             }
             weight_transform(g, r);
-            float *q = u + packed_at(cout, cin, o, c);
+            float *q = u + packed_at(rows, cin, o, c);
             CN__UNROLL
             for (int t = 0; t < 16; t++)
                 cn__store(q + t * plane, r[t]);
