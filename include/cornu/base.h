@@ -37,7 +37,11 @@ typedef struct cn_tape cn_tape;
 /* The end of an axis, in a range of rows. */
 #define CN_END INT64_MAX
 /* None for a floating argument (a NaN). */
+#ifdef __GNUC__
+#define CN_NONE_FLOAT __builtin_nan("") /* a constant, so that tables of defaults can hold it */
+#else
 #define CN_NONE_FLOAT cn_none_float()
+#endif
 /* None where an argument is an identifier but its default is not None. */
 #define CN_NONE_ID ((cn_identifier) "None")
 

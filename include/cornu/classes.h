@@ -35,8 +35,14 @@ typedef enum cn_field_type {
 enum {
     CN_FIELD_UNSAVED = 1, /* not in get_config() */
     CN_FIELD_KERAS2 = 2,  /* in tf.keras's config only */
-    CN_FIELD_KERAS3 = 4   /* in Keras 3's config only */
+    CN_FIELD_KERAS3 = 4,  /* in Keras 3's config only */
+    CN_FIELD_FLOAT32 = 8, /* a double that Keras 2 writes as the nearest float32 */
+    CN_FIELD_FLOAT32_ALWAYS = 16, /* and Keras 3 too */
+    CN_FIELD_SCALAR = 64, /* of INTS: one number is written without a list ("axis": 0) */
+    CN_FIELD_AXES = 32    /* an axis that Keras 2 writes, once built, as a list counted from the front ("axis": [3]) */
 };
+/* A field that only Keras `version` (221, 313) and newer of its generation write. */
+#define CN_FIELD_SINCE(version) ((unsigned)(version) << 16)
 
 typedef struct cn_field {
     const char *name; /* in Keras 3's config */
@@ -53,6 +59,10 @@ typedef struct cn_field {
 #define CN_FIELD_OLDER(T, type, member, older)                                                     \
     {                                                                                              \
 #member, CN_FIELD_##type, offsetof(T, member), 0, older                                    \
+    }
+#define CN_FIELD_FULL(T, type, member, flags, older)                                               \
+    {                                                                                              \
+#member, CN_FIELD_##type, offsetof(T, member), flags, older                                \
     }
 #define CN_FIELD_FLAGS(T, type, member, flags)                                                     \
     {                                                                                              \

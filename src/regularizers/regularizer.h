@@ -1,0 +1,15 @@
+/* The struct behind cn_regularizer. */
+#ifndef CN_REGULARIZERS_REGULARIZER_H
+#define CN_REGULARIZERS_REGULARIZER_H
+
+#include "core/instance.h"
+#include <cornu/regularizers.h>
+
+struct cn_regularizer {
+    cn__instance base;
+};
+
+/* Checks the arguments of the built-in classes. */
+int cn__regularizer_check(void *instance);
+
+#endif
