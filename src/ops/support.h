@@ -6,6 +6,7 @@
 #include "ops/op.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum { CN__SHAPE_TEXT = 256 }; /* a buffer that any shape's text fits in */
 
@@ -51,6 +52,28 @@ static inline int cn__ints_count(const cn_ints *t)
         n = t->v[i] ? i + 1 : n;
     }
     return n;
+}
+
+/* A caller's keyword arguments over the defaults; both begin with their size. False and an error if
+ * it was not set. */
+static inline bool cn__take_args(void *to, const void *defaults, const void *given, const char *who)
+{
+    size_t size, want = 0;
+    memcpy(&size, defaults, sizeof size);
+    memcpy(to, defaults, size);
+    if (cn__pending()) {
+        return false;
+    }
+    if (given) {
+        memcpy(&want, given, sizeof want);
+    }
+    if (want == 0) {
+        cn__fail(CN_EVALUE, "%s: the arguments have no size; start from the defaults", who);
+        return false;
+    }
+    memcpy(to, given, want < size ? want : size);
+    memcpy(to, &size, sizeof size);
+    return true;
 }
 
 /* attrs.i[at] = rank, attrs.i[at + 1 …] = lengths. */

@@ -5,27 +5,28 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "indices[1,0]": the place of element i of an array. */
-static void place_text(const cn_shape *shape, int64_t i, char *text, size_t size)
+char *cn__place_text(const cn_shape *shape, int64_t row0, int64_t i, char *text, size_t size)
 {
     int64_t stride[CN_MAX_RANK];
     cn__strides(shape, stride);
     size_t at = (size_t)snprintf(text, size, "indices");
     for (int a = 0; a < shape->rank; a++) {
-        at += (size_t)snprintf(text + at, size - at, "%s%" PRId64 "%s", a ? "," : "[",
-                               i / stride[a] % shape->dim[a], a + 1 < shape->rank ? "" : "]");
+        int64_t c = i / stride[a] % shape->dim[a] + (a ? 0 : row0);
+        at += (size_t)snprintf(text + at, size - at, "%s%" PRId64 "%s", a ? "," : "[", c,
+                               a + 1 < shape->rank ? "" : "]");
     }
+    return text;
 }
 
 /* Index i, which may count from the end, in 0 … n - 1; an error if it is outside. */
-static int64_t index_at(const cn__arg *indices, int64_t i, int64_t n)
+static int64_t index_at(const cn__arg *indices, int64_t row0, int64_t i, int64_t n)
 {
     int64_t index = cn__load_integer(indices->dtype, indices->data, i);
     int64_t from_start = index < 0 ? index + n : index;
     if (from_start < 0 || from_start >= n) {
         char text[256];
-        place_text(&indices->shape, i, text, sizeof text);
-        return cn__fail(CN_EINDEX, "%s = %" PRId64 " is not in [0, %" PRId64 ")", text, index, n);
+        return cn__fail(CN_EINDEX, "%s = %" PRId64 " is not in [0, %" PRId64 ")",
+                        cn__place_text(&indices->shape, row0, i, text, sizeof text), index, n);
     }
     return from_start;
 }
@@ -44,7 +45,7 @@ static int gather_run(const cn__call *call, int64_t begin, int64_t end)
     cn__around(&call->in[0].shape, (int)call->attrs->i[0], &outer, &length, &inner);
     size_t run = (size_t)inner * cn_dtype_size(call->out[0].dtype);
     for (int64_t unit = begin; unit < end; unit++) {
-        int64_t index = index_at(&call->in[1], unit % count, length);
+        int64_t index = index_at(&call->in[1], call->row0, unit % count, length);
         if (index < 0) {
             return (int)index;
         }
@@ -98,7 +99,7 @@ static int scatter_run(const cn__call *call, int64_t begin, int64_t end)
             memset((char *)out->data + (size_t)at * bytes, 0, (size_t)n * bytes);
         }
         for (int64_t i = 0; i < count; i++) {
-            int64_t index = index_at(indices, i, length);
+            int64_t index = index_at(indices, call->row0, i, length);
             if (index < 0) {
                 return (int)index;
             }
@@ -157,7 +158,7 @@ static int gather_batch_run(const cn__call *call, int64_t begin, int64_t end)
     for (int64_t e = first; e < last; e++) {
         int64_t from, at;
         along_at(&w, e, &from, &at);
-        int64_t index = index_at(indices, at, w.length);
+        int64_t index = index_at(indices, call->row0, at, w.length);
         if (index < 0) {
             return (int)index;
         }
@@ -183,7 +184,7 @@ static int scatter_batch_run(const cn__call *call, int64_t begin, int64_t end)
     for (int64_t e = 0; e < n; e++) {
         int64_t to, at;
         along_at(&w, e, &to, &at);
-        int64_t index = index_at(indices, at, w.length);
+        int64_t index = index_at(indices, call->row0, at, w.length);
         if (index < 0) {
             return (int)index;
         }
