@@ -18,7 +18,7 @@ typedef struct cn__context {
     cn__source *sources;
     void **worker_scratch;
     int workers; /* how many have scratch */
-    atomic_int *next; /* tasks taken: stages × workers */
+    atomic_int *taken; /* tasks taken: stages × workers */
     double *seconds; /* of each planned call, when a dump is wanted */
 } cn__context;
 
@@ -36,7 +36,7 @@ static void free_context(cn__program *p, cn__context *c)
             cn__free_aligned(c->worker_scratch[i]);
         }
         cn__free_mem(c->worker_scratch);
-        cn__free_mem(c->next);
+        cn__free_mem(c->taken);
         cn__free_mem(c->seconds);
         cn__free_mem(c);
     }
@@ -323,7 +323,7 @@ static void run_stage(walk *w, int64_t s, int worker, int workers, void *scratch
     for (int k = 0; k < workers; k++) {
         int owner = (worker + k) % workers;
         int64_t begin = tasks * owner / workers, end = tasks * (owner + 1) / workers;
-        atomic_int *next = &w->context->next[s * workers + owner];
+        atomic_int *next = &w->context->taken[s * workers + owner];
         while (atomic_load_explicit(next, memory_order_relaxed) < end - begin) {
             int64_t t = begin + atomic_fetch_add_explicit(next, 1, memory_order_relaxed);
             if (t >= end) {
@@ -457,12 +457,12 @@ static void note_writes(cn__program *p)
 static int give_scratch(const cn__program *p, cn__context *c, int workers)
 {
     if (c->workers < workers) {
-        atomic_int *next = cn__calloc((size_t)(p->n_stages * workers + 1), sizeof *next);
-        if (!next) {
+        atomic_int *taken = cn__calloc((size_t)(p->n_stages * workers + 1), sizeof *taken);
+        if (!taken) {
             return CN_ENOMEM;
         }
-        cn__free_mem(c->next);
-        c->next = next;
+        cn__free_mem(c->taken);
+        c->taken = taken;
     }
     while (c->workers < workers) {
         void *scratch = cn__malloc_aligned(p->scratch_bytes + 64);
@@ -487,7 +487,7 @@ static int run_walk(cn__program *p, cn__context *c)
     atomic_store(&w.bad_task, INT64_MAX);
     if (workers > 1) {
         for (int64_t i = 0; i < p->n_stages * workers; i++) {
-            atomic_store_explicit(&c->next[i], 0, memory_order_relaxed);
+            atomic_store_explicit(&c->taken[i], 0, memory_order_relaxed);
         }
         cn__barrier_init(&w.barrier, workers);
         cn__parallel(workers, run_worker, &w);
