@@ -90,8 +90,9 @@ typedef struct transfer {
     const char *url, *name;
     int fd; /* of the partial file, locked */
     curl_off_t begin, written;
-    bool write_failed, stopped;
-    int64_t last_report; /* in milliseconds */
+    bool write_failed, stopped, stalled;
+    int64_t last_report, last_byte; /* times in milliseconds */
+    curl_off_t seen;                /* the bytes that had come at last_byte */
     CURL *curl;
 } transfer;
 
@@ -134,6 +135,13 @@ static int on_progress(void *user, curl_off_t total, curl_off_t done, curl_off_t
     (void)up;
     clock_gettime(CLOCK_MONOTONIC, &now);
     int64_t ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    if (done != t->seen || t->last_byte == 0) {
+        t->seen = done;
+        t->last_byte = ms;
+    } else if (ms - t->last_byte > cn__download_stall_seconds * 1000) {
+        t->stalled = true; /* libcurl's own limit is an average and comes seconds later */
+        return 1;
+    }
     if (ms - t->last_report < 100 || done == 0) {
         return 0;
     }
@@ -157,7 +165,7 @@ static void set_options(transfer *t)
     lib.set(c, CURLOPT_FAILONERROR, 1L);
     lib.set(c, CURLOPT_NOSIGNAL, 1L);
     lib.set(c, CURLOPT_CONNECTTIMEOUT, cn__download_stall_seconds);
-    /* Fewer than a hundred bytes a second for that long is a stall. */
+    /* A trickle is as bad as silence. */
     lib.set(c, CURLOPT_LOW_SPEED_LIMIT, 100L);
     lib.set(c, CURLOPT_LOW_SPEED_TIME, cn__download_stall_seconds);
     lib.set(c, CURLOPT_MAXFILESIZE_LARGE, MOST_BYTES);
@@ -177,6 +185,8 @@ static CURLcode request(transfer *t, long *status)
     *status = 0;
     t->begin = lseek(t->fd, 0, SEEK_END);
     t->written = 0;
+    t->stalled = false;
+    t->last_byte = 0;
     t->curl = lib.init();
     if (t->curl == NULL) {
         return CURLE_OUT_OF_MEMORY;
@@ -216,6 +226,10 @@ static int transfer_failed(const transfer *t, CURLcode code, long status)
         return cn__fail(CN_EIO, "%s: what was downloaded cannot be written: %s", t->url,
                         strerror(errno));
     }
+    if (t->stalled) {
+        return cn__fail(CN_ENETWORK, "%s: cannot be downloaded: nothing came for %ld seconds",
+                        t->url, cn__download_stall_seconds);
+    }
     if (code == CURLE_HTTP_RETURNED_ERROR) {
         return cn__fail(CN_ENETWORK,
                         "%s: cannot be downloaded: the server answered with status %ld", t->url,
@@ -239,7 +253,7 @@ static int fetch(transfer *t)
             continue;
         }
         if (t->stopped || t->write_failed || attempt >= ATTEMPTS ||
-            !worth_another_try(code, status)) {
+            !(t->stalled || worth_another_try(code, status))) {
             return transfer_failed(t, code, status);
         }
     }

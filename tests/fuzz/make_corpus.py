@@ -101,7 +101,7 @@ put("idx", "bomb.gz", gzip.compress(bytes([0, 0, 8, 1]) + b"\x7f\xff\xff\xff", m
 put("csv", "plain.csv", b"1,2.5,-3e2\n4,.5,6.\n")
 put("csv", "header.csv", b"\xef\xbb\xbfa;b\r\n1;2\r\n\r\n# a comment\r\n3;4\r\n")
 put("csv", "tab.csv", b"1\t2\n3\t4")
-put("csv", "blanks.csv", b" 1  2\t 3\n 4 5 6 \n")
+put("csv", "blanks.csv", b" 1  2  3\n 4\t5 6 \n")
 put("csv", "quoted.csv", b'"x","y"\n"1.5","2"\n')
 put("csv", "column.csv", b"1\n2\n3\n")
 put("csv", "special.csv", b"nan,inf,-Infinity,True,1e400,123456789012345678901234567890,0.1e-330\n")
