@@ -1,20 +1,23 @@
-/* Cornu's own CPU kernels at the level of raw pointers: layouts, elementwise programs, the table of one instruction set. */
+/* Cornu's own CPU kernels at the level of raw pointers: layouts, elementwise programs, the table of
+ * one instruction set. */
 #ifndef CN_KERNELS_CPU_CPU_H
 #define CN_KERNELS_CPU_CPU_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Every kernel is single-threaded and works on a range of units [begin, end); the caller splits the units over threads.
- * The bits of the result do not depend on the split. What a unit is stands beside each function. No kernel allocates.
- * Buffers need the alignment of their element only, but 64 bytes are faster. NaN and infinities follow IEEE and libm. */
+/* Every kernel is single-threaded and works on a range of units [begin, end); the caller splits the
+ * units over threads. The bits of the result do not depend on the split. What a unit is stands
+ * beside each function. No kernel allocates. Buffers need the alignment of their element only, but
+ * 64 bytes are faster. NaN and infinities follow IEEE and libm. */
 
 /* Instruction sets. */
 
 enum { CN__ISA_PLAIN, CN__ISA_SSE2, CN__ISA_AVX2, CN__ISA_AVX512, CN__ISA_COUNT };
 
-/* The set chosen for this process: the best that the processor and the operating system support, or the one named by the
- * environment variable CORNU_ISA (avx512, avx2, sse2, plain) if that is supported. Decided once; safe in any thread. */
+/* The set chosen for this process: the best that the processor and the operating system support, or
+ * the one named by the environment variable CORNU_ISA (avx512, avx2, sse2, plain) if that is
+ * supported. Decided once; safe in any thread. */
 int cn__cpu_isa(void);
 
 /* Whether this build and this machine can run the set. */
@@ -23,21 +26,23 @@ int cn__cpu_isa_supported(int isa);
 /* "plain", "sse2", "avx2" or "avx512". */
 const char *cn__cpu_isa_name(int isa);
 
-/* Layouts.
- *
- * ROW  (rows, cols): data[r*ld + c].
- * P16  activation (rows, cols) in panels of 16 columns: data[(c/16)*ps + r*16 + c%16], ps = cn__p16_stride(rows);
- *      ceil(cols/16) panels; the columns beyond cols are zero (kernels keep that and rely on it).
- * W32  weight (K, N) in panels of 32 columns: data[(n/32)*ws + k*32 + n%32], ws = cn__w32_stride(K); ceil(N/32) panels;
- *      the columns beyond N are zero. Optimizer slots of a weight have the same layout.
- * WT   weight (K, N <= 16) transposed: data[n*ld + k], ld = cn__wt_stride(K); the tail of each row is zero. */
+/* Layouts:
+ * - ROW (rows, cols): data[r*ld + c].
+ * - P16, an activation (rows, cols) in ceil(cols/16) panels of 16 columns:
+ *   data[(c/16)*ps + r*16 + c%16], ps = cn__p16_stride(rows). The columns beyond cols are zero;
+ *   kernels keep that and rely on it.
+ * - W32, a weight (K, N) in ceil(N/32) panels of 32 columns:
+ *   data[(n/32)*ws + k*32 + n%32], ws = cn__w32_stride(K). The columns beyond N are zero. Optimizer
+ *   slots of a weight have the same layout.
+ * - WT, a weight (K, N <= 16) transposed: data[n*ld + k], ld = cn__wt_stride(K). The tail of each
+ *   row is zero. */
 
 enum { CN__LAYOUT_ROW, CN__LAYOUT_P16, CN__LAYOUT_W32, CN__LAYOUT_WT };
 
 #define CN__SKINNY_MAX 16 /* the most columns of a WT weight */
 
-/* Strides in floats. They are a whole number of cache lines and never a multiple of 4 KiB, which would make the panels
- * compete for the same sets of the cache. */
+/* Strides in floats. They are a whole number of cache lines and never a multiple of 4 KiB, which
+ * would make the panels compete for the same sets of the cache. */
 int64_t cn__p16_stride(int64_t rows);
 int64_t cn__w32_stride(int64_t k);
 int64_t cn__wt_stride(int64_t k);
@@ -61,9 +66,11 @@ typedef enum cn__el {
 
 /* Fused elementwise programs. */
 
-/* Opcodes: X(name, number of operands). Comparisons and logic give 1.0f or 0.0f; an operand counts as true unless it is
- * zero (NaN is true). max, min and relu propagate NaN; sign(NaN) is NaN; round goes half to even; mod and floordiv have
- * the sign rules of Python. fma(a,b,c) = a*b + c, in one rounding where the set has FMA. select(a,b,c) = a ? b : c. */
+/* Opcodes: X(name, number of operands). Comparisons and logic give 1.0f or 0.0f; an operand counts
+ * as true unless it is zero (NaN is true). max, min and relu propagate NaN; sign(NaN) is NaN; round
+ * goes half to even; mod and floordiv have the sign rules of Python (floordiv is floor(a/b), as
+ * TensorFlow has it). fma(a,b,c) = a*b + c, in one rounding where the set has FMA. select(a,b,c) =
+ * a ? b : c. */
 /* clang-format off */
 #define CN__EW_OPS(X) \
     X(COPY, 1) X(ADD, 2) X(SUB, 2) X(MUL, 2) X(DIV, 2) X(NEG, 1) X(ABS, 1) X(SQUARE, 1) \
@@ -89,11 +96,12 @@ enum {
     CN__EW_MAX_STEP = 96
 };
 
-/* Operands are small numbers: a register, an input, a constant, or an output already written (f32 outputs only). A
- * destination is a register or an output; every output is written by exactly one step. */
-#define CN__EW_REG(i)   ((uint8_t)(i))
-#define CN__EW_IN(i)    ((uint8_t)(32 + (i)))
-#define CN__EW_OUT(i)   ((uint8_t)(48 + (i)))
+/* Operands are small numbers: a register, an input, a constant, or an output already written (f32
+ * outputs only). A destination is a register or an output; every output is written by exactly one
+ * step. */
+#define CN__EW_REG(i) ((uint8_t)(i))
+#define CN__EW_IN(i) ((uint8_t)(32 + (i)))
+#define CN__EW_OUT(i) ((uint8_t)(48 + (i)))
 #define CN__EW_CONST(i) ((uint8_t)(64 + (i)))
 
 /* How input element j of a run is found for the index i, with the period p given at the run. */
@@ -104,10 +112,12 @@ enum {
     CN__EW_OUTER   /* src[i / p]: one value for p consecutive elements */
 };
 
-/* One step: dst = op(a, b, c). ADAM makes a whole Adam update: gradient a, old m in b, old v in c, old w in x[0], then the
- * splat operands (SCALAR inputs or constants) x[1] alpha, x[2] 1 - beta1, x[3] 1 - beta2, x[4] epsilon:
- *   m += (g - m)*(1 - beta1);  v += (g*g - v)*(1 - beta2);  w -= alpha*m / (sqrt(v) + epsilon)
- * writing w to dst, m to y[0] and v to y[1]. */
+/* One step: dst = op(a, b, c). ADAM makes a whole Adam update: gradient a, old m in b, old v in c,
+ * old w in x[0], then the splat operands (SCALAR inputs or constants) x[1] alpha, x[2] 1 - beta1,
+ * x[3] 1 - beta2, x[4] epsilon. It writes w to dst, m to y[0] and v to y[1]:
+ * - m += (g - m)*(1 - beta1)
+ * - v += (g*g - v)*(1 - beta2)
+ * - w -= alpha*m / (sqrt(v) + epsilon) */
 typedef struct cn__ew_step {
     uint8_t op, dst, a, b, c;
     uint8_t x[5];
@@ -123,12 +133,14 @@ typedef struct cn__ew {
     cn__ew_step step[CN__EW_MAX_STEP];
 } cn__ew;
 
-/* 0 if the program is well formed (counts and operands in range, every register and output written before it is read,
- * every output written once, ADAM's x[1..4] splats), or the number of the first bad step plus 1, or -1 for bad counts. */
+/* 0 if the program is well formed (counts and operands in range, every register and output written
+ * before it is read, every output written once, ADAM's x[1..4] splats), or the number of the first
+ * bad step plus 1, or -1 for bad counts. */
 int cn__ew_check(const cn__ew *program);
 
-/* A program bound to its arrays. in[j] and out[j] are base pointers; an output may be exactly the same array as an input of
- * the same type (all inputs are read as they were before the run), but must not overlap otherwise. */
+/* A program bound to its arrays. in[j] and out[j] are base pointers; an output may be exactly the
+ * same array as an input of the same type (all inputs are read as they were before the run), but
+ * must not overlap otherwise. */
 typedef struct cn__ew_call {
     const cn__ew *program; /* NULL: nothing to run */
     void *const *in;       /* [n_in] */
@@ -137,10 +149,11 @@ typedef struct cn__ew_call {
 
 /* Argument records. */
 
-/* Y = act(X.W + bias). With `tail`, act is a program over the finished panels in P16: its input 0 is the value after bias and
- * relu (in[0] is ignored), its other FULL inputs and all its outputs are P16 arrays of Y's shape with Y's stride, INNER inputs
- * are arrays of n floats (one a column), OUTER inputs arrays of `rows` values (one a row), SCALAR as usual; periods are
- * implied. y itself is written first, and may be one of the tail's outputs. */
+/* Y = act(X.W + bias). With `tail`, act is a program over the finished panels in P16: its input 0
+ * is the value after bias and relu (in[0] is ignored), its other FULL inputs and all its outputs
+ * are P16 arrays of Y's shape with Y's stride, INNER inputs are arrays of n floats (one a column),
+ * OUTER inputs arrays of `rows` values (one a row), SCALAR as usual; periods are implied. y itself
+ * is written first, and may be one of the tail's outputs. */
 typedef struct cn__dense_fwd {
     int64_t rows, k, n;
     const float *x; /* P16 (rows, k) */
@@ -154,7 +167,7 @@ typedef struct cn__dense_fwd {
     cn__ew_call tail;
 } cn__dense_fwd;
 
-/* dX = dY.W^T, times (H > 0) elementwise when h is given. */
+/* dX = dY.W^T, and 0 where h is given and not above 0 (a selection: NaN does not pass there). */
 typedef struct cn__dense_bwd_data {
     int64_t rows, k, n;
     const float *dy; /* P16 (rows, n) */
@@ -167,9 +180,10 @@ typedef struct cn__dense_bwd_data {
     int64_t dxps;
 } cn__dense_bwd_data;
 
-/* dW = X^T.dY, db = column sums of dY. Each is stored (dw, db not NULL; added to what is there with `accumulate`), used for an
- * update, or both. An update's input 0 is the gradient (in[0] is ignored); its other inputs are SCALAR, or FULL f32 arrays in the
- * layout of the weight (W32 with stride ws; WT with ld; [n] for the bias), like all its outputs. */
+/* dW = X^T.dY, db = column sums of dY. Each is stored (dw, db not NULL; added to what is there with
+ * `accumulate`), used for an update, or both. An update's input 0 is the gradient (in[0] is
+ * ignored); its other inputs are SCALAR, or FULL f32 arrays in the layout of the weight (W32 with
+ * stride ws; WT with ld; [n] for the bias), like all its outputs. */
 typedef struct cn__dense_bwd_weights {
     int64_t rows, k, n;
     const float *x; /* P16 (rows, k) */
@@ -185,8 +199,8 @@ typedef struct cn__dense_bwd_weights {
     cn__ew_call update, bias_update;
 } cn__dense_bwd_weights;
 
-/* The three products of a skinny dense layer (n <= 16). x, h and dx are P16 or ROW (x_layout, for all three); `xs` and its like
- * are then a panel stride or a leading dimension. */
+/* The three products of a skinny dense layer (n <= 16). x, h and dx are P16 or ROW (x_layout, for
+ * all three); `xs` and its like are then a panel stride or a leading dimension. */
 typedef struct cn__skinny_fwd {
     int64_t rows, k, n;
     const float *x; /* (rows, k) */
@@ -229,7 +243,8 @@ typedef struct cn__skinny_bwd_weights {
     cn__ew_call update, bias_update;
 } cn__skinny_bwd_weights;
 
-/* y = act(x.W + bias) for a few rows at the speed of memory; W as Keras has it. Zeros of x are multiplied like the rest. */
+/* y = act(x.W + bias) for a few rows at the speed of memory; W as Keras has it. Zeros of x are
+ * multiplied like the rest. */
 typedef struct cn__gemv {
     int64_t rows, k, n; /* rows 1..7 */
     const float *x;     /* ROW (rows, k) */
@@ -242,7 +257,8 @@ typedef struct cn__gemv {
     int relu;
 } cn__gemv;
 
-/* C = alpha op(A) op(B) + beta C, row-major; op(A) is (m, k), op(B) is (k, n). beta 0 does not read C. */
+/* C = alpha op(A) op(B) + beta C, row-major; op(A) is (m, k), op(B) is (k, n). beta 0 does not read
+ * C. */
 typedef struct cn__sgemm {
     int64_t m, n, k;
     float alpha, beta;
@@ -256,8 +272,10 @@ typedef struct cn__sgemm {
     int64_t ldc;
 } cn__sgemm;
 
-/* Softmax cross-entropy of rows of logits. Labels are probabilities (F32, ROW with labels_ld) or class numbers (I32, I64, U8;
- * [rows]).   loss = sum(y) logsumexp(z) - sum(y z);   grad = (softmax(z) sum(y) - y) * scale * row_scale[r]. */
+/* Softmax cross-entropy of rows of logits z. Labels y are probabilities (F32, ROW with labels_ld)
+ * or class numbers (I32, I64, U8; [rows]).
+ * - loss = sum(y) logsumexp(z) - sum(y z)
+ * - grad = (softmax(z) sum(y) - y) * scale * row_scale[r] */
 typedef struct cn__softmax_ce {
     int64_t rows, cols;
     const float *logits; /* ROW (rows, cols) */
@@ -309,8 +327,8 @@ typedef struct cn__cpu {
     const char *name;
     int isa, lanes;
 
-    /* Evaluates elements [begin, end) of the program; units are elements. in_period[j] is the period of INNER and OUTER inputs
-     * (may be NULL if there are none). Returns 0. */
+    /* Evaluates elements [begin, end) of the program; units are elements. in_period[j] is the
+     * period of INNER and OUTER inputs (may be NULL if there are none). Returns 0. */
     int64_t (*ew_run)(const cn__ew *program, void *const *in, const int64_t *in_period,
                       void *const *out, int64_t begin, int64_t end);
 
@@ -319,7 +337,8 @@ typedef struct cn__cpu {
     void (*dense_backward_data)(const cn__dense_bwd_data *p, int64_t begin, int64_t end);
     void (*dense_backward_weights)(const cn__dense_bwd_weights *p, int64_t begin, int64_t end);
 
-    /* Skinny dense layers. Units: blocks of 8 rows; blocks of 8 rows; blocks of 64 k (the bias belongs to block 0). */
+    /* Skinny dense layers. Units: blocks of 8 rows; blocks of 8 rows; blocks of 64 k (the bias
+     * belongs to block 0). */
     void (*skinny_forward)(const cn__skinny_fwd *p, int64_t begin, int64_t end);
     void (*skinny_backward_data)(const cn__skinny_bwd_data *p, int64_t begin, int64_t end);
     void (*skinny_backward_weights)(const cn__skinny_bwd_weights *p, int64_t begin, int64_t end);
@@ -327,13 +346,13 @@ typedef struct cn__cpu {
     /* Units: blocks of 64 columns. Fewer, longer ranges are faster. */
     void (*gemv)(const cn__gemv *p, int64_t begin, int64_t end);
 
-    /* The whole product by one thread; scratch of sgemm_scratch(m, n, k) floats, 64-byte aligned. To split a product over
-     * threads, split its rows: the bits do not change. */
+    /* The whole product by one thread; scratch of sgemm_scratch(m, n, k) floats, 64-byte aligned.
+     * To split a product over threads, split its rows: the bits do not change. */
     void (*sgemm)(const cn__sgemm *p, float *scratch);
     int64_t (*sgemm_scratch)(int64_t m, int64_t n, int64_t k);
 
-    /* Reductions over the last axis of x, ROW (rows, cols); units are rows. max propagates NaN; argmax takes the first of equals
-     * and the first NaN; both want cols >= 1. */
+    /* Reductions over the last axis of x, ROW (rows, cols); units are rows. max propagates NaN;
+     * argmax takes the first of equals and the first NaN; both want cols >= 1. */
     void (*row_sum)(const float *x, int64_t ld, int64_t cols, float *out, int64_t begin,
                     int64_t end);
     void (*row_max)(const float *x, int64_t ld, int64_t cols, float *out, int64_t begin,
@@ -345,17 +364,20 @@ typedef struct cn__cpu {
     /* y may be x; kind is CN__SOFTMAX or CN__LOG_SOFTMAX. */
     void (*softmax)(int kind, const float *x, int64_t ldx, int64_t cols, float *y, int64_t ldy,
                     int64_t begin, int64_t end);
-    /* Units are rows. Returns -1, or the number of the first row of the range whose label is out of range: such a row gets NaN as
-     * loss and gradient, and no hit. */
+    /* Units are rows. Returns -1, or the number of the first row of the range whose label is out of
+     * range: such a row gets NaN as loss and gradient, and no hit. */
     int64_t (*softmax_ce)(const cn__softmax_ce *p, int64_t begin, int64_t end);
-    /* Sums over the rows, out[c] = sum_r x[r][c]; units: blocks of 64 columns. Blocks of 64 rows are summed, then their sums. */
+    /* Sums over the rows, out[c] = sum_r x[r][c]; units: blocks of 64 columns. Blocks of 64 rows
+     * are summed, then their sums. */
     void (*col_sum)(const float *x, int64_t ld, int64_t rows, int64_t cols, float *out,
                     int64_t begin, int64_t end);
-    /* Partial sums of x[n], or of squares: partial[u] for units of 4096 elements, to be folded by cn__sum_fold. */
+    /* Partial sums of x[n], or of squares: partial[u] for units of 4096 elements, to be folded by
+     * cn__sum_fold. */
     void (*sum_blocks)(const float *x, int64_t n, double *partial, int64_t begin, int64_t end);
     void (*sumsq_blocks)(const float *x, int64_t n, double *partial, int64_t begin, int64_t end);
 
-    /* Layout changes; unpack is the inverse of pack. Units: panels of 16 columns; panels of 32 columns; blocks of 64 k. */
+    /* Layout changes; unpack is the inverse of pack. Units: panels of 16 columns; panels of 32
+     * columns; blocks of 64 k. */
     void (*pack_p16)(const float *src, int64_t ld, int64_t rows, int64_t cols, float *dst,
                      int64_t ps, int64_t begin, int64_t end);
     void (*unpack_p16)(const float *src, int64_t ps, int64_t rows, int64_t cols, float *dst,
@@ -372,8 +394,9 @@ typedef struct cn__cpu {
     /* Units: rows. Indices are not checked. */
     void (*gather)(const cn__gather *p, int64_t begin, int64_t end);
 
-    /* dst[i] = cast(src[i]); units are elements. To F32 from any type, from F32 to F64, F16, BF16 (round to nearest even), U8, I32,
-     * I64 (towards zero, saturating, NaN 0) and BOOL (x != 0). Returns 0, or -1 for a pair that it does not do. */
+    /* dst[i] = cast(src[i]); units are elements. To F32 from any type, from F32 to F64, F16, BF16
+     * (round to nearest even), U8, I32, I64 (towards zero, saturating, NaN 0) and BOOL (x != 0).
+     * Returns 0, or -1 for a pair that it does not do. */
     int (*convert)(const void *src, cn__el src_type, void *dst, cn__el dst_type, int64_t begin,
                    int64_t end);
 } cn__cpu;
@@ -381,7 +404,8 @@ typedef struct cn__cpu {
 /* The table of the chosen set; never NULL. */
 const cn__cpu *cn__cpu_get(void);
 
-/* The table of a set by name, or NULL if this build or this machine does not have it: for tests and benchmarks. */
+/* The table of a set by name, or NULL if this build or this machine does not have it: for tests and
+ * benchmarks. */
 const cn__cpu *cn__cpu_by_name(const char *name);
 
 /* Sum of n partial sums in a fixed order (pairwise). */

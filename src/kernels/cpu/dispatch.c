@@ -1,4 +1,5 @@
-/* Chooses the instruction set once, and holds what is the same in all sets: strides, the folding of sums. */
+/* Chooses the instruction set once, and holds what is the same in all sets: strides, the folding of
+ * sums. */
 #include "kernels/cpu/cpu.h"
 
 #include <stdatomic.h>
@@ -61,8 +62,8 @@ int cn__cpu_isa(void)
     return isa;
 }
 
-/* A panel stride: whole lines of 16 floats, an odd number of them, so that equal places of consecutive panels fall into
- * different sets of the cache. */
+/* A panel stride: whole lines of 16 floats, an odd number of them, so that equal places of
+ * consecutive panels fall into different sets of the cache. */
 static int64_t panel_stride(int64_t floats)
 {
     int64_t lines = (floats + 15) / 16;

@@ -191,26 +191,39 @@ static void bind_block(ew_state *st, int64_t at, int64_t n)
 #define AT(k) cn__load(s[k].p + ((uint64_t)i & s[k].mask))
 #define AT_END(k) load_n(s[k].p + ((uint64_t)i & s[k].mask), rest)
 
-/* Operands g, m, v, w, alpha, c1, c2, eps; destinations w, m, v. */
+/* Operands g, m, v, w, alpha, c1, c2, eps; destinations w, m, v. `full`: g, m, v, w are arrays,
+ * none a splat. */
+CN__INLINE int64_t adam_vectors(float *const *d, const ew_src *s, int64_t n, int ordinary, int full)
+{
+    vf alpha = cn__load(s[4].p), c1 = cn__load(s[5].p), c2 = cn__load(s[6].p);
+    vf eps = cn__load(s[7].p);
+    int64_t i = 0;
+    for (; i + L_ <= n; i += L_) {
+        vf g = full ? cn__load(s[0].p + i) : AT(0), m = full ? cn__load(s[1].p + i) : AT(1);
+        vf v = full ? cn__load(s[2].p + i) : AT(2), w = full ? cn__load(s[3].p + i) : AT(3);
+        adam_vector(g, &w, &m, &v, alpha, c1, c2, eps, ordinary);
+        cn__store(d[0] + i, w);
+        cn__store(d[1] + i, m);
+        cn__store(d[2] + i, v);
+    }
+    return i;
+}
+
 static void adam_loop(float *const *dst, const ew_src *src, int64_t n)
 {
     /* Local copies, which stores cannot change. */
     const ew_src s[8] = {src[0], src[1], src[2], src[3], src[4], src[5], src[6], src[7]};
     float *const d[3] = {dst[0], dst[1], dst[2]};
-    vf alpha = cn__load(s[4].p), c1 = cn__load(s[5].p), c2 = cn__load(s[6].p);
-    vf eps = cn__load(s[7].p);
-    int64_t i = 0;
-    for (; i + L_ <= n; i += L_) {
-        vf m = AT(1), v = AT(2), w = AT(3);
-        adam_vector(AT(0), &w, &m, &v, alpha, c1, c2, eps);
-        cn__store(d[0] + i, w);
-        cn__store(d[1] + i, m);
-        cn__store(d[2] + i, v);
-    }
+    int ordinary = adam_ordinary(s[7].p[0]);
+    int full = (s[0].mask & s[1].mask & s[2].mask & s[3].mask) != 0;
+    int64_t i = ordinary && full ? adam_vectors(d, s, n, 1, 1)
+                : ordinary       ? adam_vectors(d, s, n, 1, 0)
+                                 : adam_vectors(d, s, n, 0, 0);
     int rest = (int)(n - i);
     if (rest > 0) {
         vf m = AT_END(1), v = AT_END(2), w = AT_END(3);
-        adam_vector(AT_END(0), &w, &m, &v, alpha, c1, c2, eps);
+        adam_vector(AT_END(0), &w, &m, &v, cn__load(s[4].p), cn__load(s[5].p), cn__load(s[6].p),
+                    cn__load(s[7].p), ordinary);
         store_n(d[0] + i, w, rest);
         store_n(d[1] + i, m, rest);
         store_n(d[2] + i, v, rest);
@@ -273,17 +286,15 @@ static float *in_place(const cn__ew_call *c, uint8_t operand, uint8_t dst)
     return (float *)c->out[o];
 }
 
-/* The value of a splat operand, if it is a constant or an f32 scalar. */
-static int splat_value(const cn__ew_call *c, uint8_t operand, float *value)
+/* Fills a vector with the value of a splat operand, if it is a constant or an f32 scalar. */
+static int splat_value(const cn__ew_call *c, uint8_t operand, float *values)
 {
     const cn__ew *e = c->program;
-    if (operand >= CONST_AT) {
-        *value = e->constant[operand - CONST_AT];
-        return 1;
-    }
-    if (e->in_type[operand - IN_AT] != CN__EL_F32)
+    int j = operand - IN_AT;
+    if (operand < CONST_AT && e->in_type[j] != CN__EL_F32)
         return 0;
-    *value = *(const float *)c->in[operand - IN_AT];
+    fill(values, operand < CONST_AT ? *(const float *)c->in[j] : e->constant[operand - CONST_AT],
+         SPLAT);
     return 1;
 }
 
@@ -296,22 +307,24 @@ int CN__FN(adam_plan)(const cn__ew_call *call, adam_plan *plan)
     plan->m = in_place(call, t->b, t->y[0]);
     plan->v = in_place(call, t->c, t->y[1]);
     plan->w = in_place(call, t->x[0], t->dst);
-    return plan->m != NULL && plan->v != NULL && plan->w != NULL &&
-           splat_value(call, t->x[1], &plan->alpha) && splat_value(call, t->x[2], &plan->c1) &&
-           splat_value(call, t->x[3], &plan->c2) && splat_value(call, t->x[4], &plan->eps);
+    int ok = plan->m != NULL && plan->v != NULL && plan->w != NULL;
+    for (int i = 0; i < 4; i++)
+        ok = ok && splat_value(call, t->x[i + 1], plan->splat[i]);
+    return ok;
 }
 
 void CN__FN(adam_run)(const adam_plan *plan, const float *g, int64_t offset, int64_t n)
 {
-    float alpha[SPLAT], c1[SPLAT], c2[SPLAT], eps[SPLAT];
-    fill(alpha, plan->alpha, SPLAT);
-    fill(c1, plan->c1, SPLAT);
-    fill(c2, plan->c2, SPLAT);
-    fill(eps, plan->eps, SPLAT);
     float *const d[3] = {plan->w + offset, plan->m + offset, plan->v + offset};
     const uint64_t all = ~(uint64_t)0;
-    const ew_src s[8] = {{g, all},   {d[1], all}, {d[2], all}, {d[0], all},
-                         {alpha, 0}, {c1, 0},     {c2, 0},     {eps, 0}};
+    const ew_src s[8] = {{g, all},
+                         {d[1], all},
+                         {d[2], all},
+                         {d[0], all},
+                         {plan->splat[0], 0},
+                         {plan->splat[1], 0},
+                         {plan->splat[2], 0},
+                         {plan->splat[3], 0}};
     adam_loop(d, s, n);
 }
 

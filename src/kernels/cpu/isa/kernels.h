@@ -12,7 +12,7 @@ int64_t CN__FN(ew_run)(const cn__ew *program, void *const *in, const int64_t *in
  * where its arrays are. */
 typedef struct adam_plan {
     float *w, *m, *v;
-    float alpha, c1, c2, eps; /* c1 = 1 - beta1, c2 = 1 - beta2 */
+    float splat[4][16]; /* alpha, 1 - beta1, 1 - beta2, epsilon, each filling a vector */
 } adam_plan;
 int CN__FN(adam_plan)(const cn__ew_call *call, adam_plan *plan);
 

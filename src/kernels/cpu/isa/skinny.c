@@ -158,6 +158,20 @@ static void outer(int64_t rows, const float *a, int64_t ai, int64_t aj, const fl
     }
 }
 
+/* One row of 16 columns: dx = c where h > 0, the columns from `cols` on zero. */
+CN__INLINE void put_row(const float *c, const float *h, float *dx, int64_t cols, int64_t wide)
+{
+    if (cols == 16) {
+        for (int j = 0; j < 16; j += L_) {
+            vf v = cn__load(c + j);
+            cn__store(dx + j, h != NULL ? v_keep(v_lt(cn__splat(0.0f), cn__load(h + j)), v) : v);
+        }
+        return;
+    }
+    for (int64_t j = 0; j < wide; j++)
+        dx[j] = j < cols && (h == NULL || h[j] > 0.0f) ? c[j] : 0.0f;
+}
+
 void CN__FN(skinny_backward_data)(const cn__skinny_bwd_data *p, int64_t begin, int64_t end)
 {
     int64_t last = end * CN__UNIT_ROWS < p->rows ? end * CN__UNIT_ROWS : p->rows;
@@ -172,18 +186,9 @@ void CN__FN(skinny_backward_data)(const cn__skinny_bwd_data *p, int64_t begin, i
             float c[CN__UNIT_ROWS * 16] = {0};
             /* WT is padded to whole chunks. */
             outer(rows, p->dy + r * p->dy_ld, p->dy_ld, 1, p->wt + k, p->wt_ld, 16, p->n, c);
-            for (int64_t i = 0; i < rows; i++) {
-                float *d = dx + (r + i) * step;
-                for (int64_t j = cols; j < 16; j++)
-                    c[i * 16 + j] = 0.0f;
-                for (int64_t j = 0; j < wide; j += L_) {
-                    vf v = cn__load(c + i * 16 + j);
-                    if (h != NULL)
-                        v = v_keep(
-                            v_lt(cn__splat(0.0f), load_to(h + (r + i) * hstep + j, wide - j)), v);
-                    store_to(d + j, v, wide - j);
-                }
-            }
+            for (int64_t i = 0; i < rows; i++)
+                put_row(c + i * 16, h != NULL ? h + (r + i) * hstep : NULL, dx + (r + i) * step,
+                        cols, wide);
         }
     }
 }

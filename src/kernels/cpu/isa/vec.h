@@ -27,7 +27,7 @@
 
 #if defined(__GNUC__)
 #define NOINLINE __attribute__((noinline))
-#define PREFETCH(p) __builtin_prefetch((p), 1, 3)
+#define PREFETCH(p) __builtin_prefetch((p), 0, 3)
 #else
 #define NOINLINE
 #define PREFETCH(p) ((void)(p))
@@ -307,31 +307,27 @@ CN__INLINE float v_hsum(vf v)
 CN__INLINE void transpose16(const float *src, int64_t ls, float *dst, int64_t ld)
 {
 #if L_ == 16
-    __m512 a[16], b[16];
-    UNROLL for (int i = 0; i < 16; i++) a[i] = _mm512_loadu_ps(src + i * ls);
-    UNROLL for (int i = 0; i < 16; i += 2)
+    /* Quarters of rows r, 4 + r, 8 + r, 12 + r are put together while loading, which leaves
+     * transposes inside the quarters: half of the shuffles of the usual way. */
+    UNROLL for (int c = 0; c < 16; c += 4)
     {
-        b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
-        b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
-    }
-    UNROLL for (int i = 0; i < 16; i += 4)
-    {
-        a[i] = _mm512_shuffle_ps(b[i], b[i + 2], 0x44);
-        a[i + 1] = _mm512_shuffle_ps(b[i], b[i + 2], 0xee);
-        a[i + 2] = _mm512_shuffle_ps(b[i + 1], b[i + 3], 0x44);
-        a[i + 3] = _mm512_shuffle_ps(b[i + 1], b[i + 3], 0xee);
-    }
-    /* a[4q + j] now holds, in its quarter h, column 4h + j of rows 4q to 4q + 3. */
-    UNROLL for (int j = 0; j < 4; j++)
-    {
-        __m512 p = _mm512_shuffle_f32x4(a[j], a[j + 4], 0x88);
-        __m512 q = _mm512_shuffle_f32x4(a[j + 8], a[j + 12], 0x88);
-        __m512 r = _mm512_shuffle_f32x4(a[j], a[j + 4], 0xdd);
-        __m512 s = _mm512_shuffle_f32x4(a[j + 8], a[j + 12], 0xdd);
-        _mm512_storeu_ps(dst + j * ld, _mm512_shuffle_f32x4(p, q, 0x88));
-        _mm512_storeu_ps(dst + (j + 8) * ld, _mm512_shuffle_f32x4(p, q, 0xdd));
-        _mm512_storeu_ps(dst + (j + 4) * ld, _mm512_shuffle_f32x4(r, s, 0x88));
-        _mm512_storeu_ps(dst + (j + 12) * ld, _mm512_shuffle_f32x4(r, s, 0xdd));
+        __m512 a[4], b[4];
+        UNROLL for (int r = 0; r < 4; r++)
+        {
+            const float *p = src + r * ls + c;
+            __m512 t = _mm512_castps128_ps512(_mm_loadu_ps(p));
+            t = _mm512_insertf32x4(t, _mm_loadu_ps(p + 4 * ls), 1);
+            t = _mm512_insertf32x4(t, _mm_loadu_ps(p + 8 * ls), 2);
+            a[r] = _mm512_insertf32x4(t, _mm_loadu_ps(p + 12 * ls), 3);
+        }
+        b[0] = _mm512_unpacklo_ps(a[0], a[1]);
+        b[1] = _mm512_unpackhi_ps(a[0], a[1]);
+        b[2] = _mm512_unpacklo_ps(a[2], a[3]);
+        b[3] = _mm512_unpackhi_ps(a[2], a[3]);
+        _mm512_storeu_ps(dst + c * ld, _mm512_shuffle_ps(b[0], b[2], 0x44));
+        _mm512_storeu_ps(dst + (c + 1) * ld, _mm512_shuffle_ps(b[0], b[2], 0xee));
+        _mm512_storeu_ps(dst + (c + 2) * ld, _mm512_shuffle_ps(b[1], b[3], 0x44));
+        _mm512_storeu_ps(dst + (c + 3) * ld, _mm512_shuffle_ps(b[1], b[3], 0xee));
     }
 #elif L_ >= 4
     for (int r = 0; r < 16; r += 4)
