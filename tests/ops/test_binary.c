@@ -1,4 +1,5 @@
 /* Values of the elementwise ops with two inputs, against Keras 3.15 on TensorFlow 2.21:
+/* ctest-labels: threads */
  * broadcasting, types, errors. */
 #include "ops_test.h"
 

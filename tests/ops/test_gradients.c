@@ -69,7 +69,8 @@
     XX(threshold, threshold, cn_threshold(in[0], 0.5, -1), -2, 2, 0.5) \
     XX(squareplus, squareplus, cn_squareplus(in[0], 4), -3, 3, 99)
 
-/* Functions of two tensors: XX(op, range of a, range of b, kink of a). With a kink at a = b, b is near 0. */
+/* Functions of two tensors: XX(op, range of a, range of b, kink of a). Where it is at a = b, b is
+ * near 0. */
 #define BINARY_CASES(XX) \
     XX(add, -2, 2, -2, 2, 99) XX(subtract, -2, 2, -2, 2, 99) XX(multiply, -2, 2, -2, 2, 99) \
     XX(divide, -2, 2, 0.5, 2, 99) XX(mod, 2.15, 2.85, 1, 1.03, 99) XX(power, 0.4, 2, -2, 2, 99) \
@@ -144,6 +145,7 @@ CALL(tril, cn_tril(in[0], 0))
 CALL(triu, cn_triu(in[0], 1))
 CALL(diag, cn_diag(in[0], 1))
 CALL(identity, cn_identity(in[0]))
+CALL(condition, cn__apply3(&cn__op_condition, NULL, cn_cast(in[0], CN_BOOL), in[1], in[2]))
 /* The same key and counter draw the same: differences see one fixed mask, one fixed order. */
 CALL(dropout, cn__apply2(&cn__op_dropout, &(cn__attrs){.i = {77}, .f = {0.4}}, in[0],
                          cn_scalar(3, CN_INT64)))
@@ -180,6 +182,7 @@ CALL(random_shuffle,
     REDUCE_ROW(name, _some, REAL(lo, hi))
 #define ROW(name, ...) {.op = #name, .call = call_##name, __VA_ARGS__},
 #define AS(name, called, ...) {.op = #name, .call = call_##called, __VA_ARGS__},
+#define REFUSES(name, reason) {.op = #name, .none = reason, .refuses = true},
 #define NO(name, reason) {.op = #name, .none = reason},
 #define ONE(...) .n_in = 1, .in = {{__VA_ARGS__}}
 #define TWO(...) .n_in = 2, .in = {__VA_ARGS__}
@@ -274,6 +277,9 @@ static const gradient_case cases[] = {
     ROW(diag, ONE(REAL(-2, 2), SHAPED(1, {3})))
     AS(diag, diag, ONE(REAL(-2, 2), SHAPED(2, {3, 3})))
     ROW(identity, ONE(REAL(-2, 2)))
+    ROW(condition, THREE({INTEGERS(0, 0), SHAPED(0, {1})}, PLAIN, PLAIN))
+    ROW(condition, THREE({INTEGERS(1, 1), SHAPED(0, {1})}, PLAIN, PLAIN))
+    REFUSES(while_loop, "the rounds of a traced loop are not kept")
     ROW(dropout, ONE(REAL(-2, 2), SHAPED(2, {4, 5})))
     ROW(random_shuffle, ONE(REAL(-2, 2), SHAPED(2, {4, 2})))
     NO(floor, "constant between its steps") NO(ceil, "constant between its steps")
@@ -298,6 +304,14 @@ enum { CASES = sizeof cases / sizeof *cases };
 
 static void check_none(const gradient_case *c, const cn__op *op)
 {
+    if (c->refuses) {
+        const cn__node node = {.op = op};
+        cn_tensor *grads[CN__MAX_INPUTS] = {0};
+        assert_int_equal(op->gradient(&node, grads, grads, grads), CN_EUNSUPPORTED);
+        assert_non_null(cn_error());
+        cn_error_clear();
+        return;
+    }
     if (op->gradient)
         fail_msg("%s has a gradient, but its case says: %s", op->name, c->none);
     if (!(op->flags & (CN__OP_NO_GRADIENT | CN__OP_EFFECT | CN__OP_RANDOM | CN__OP_INTERNAL)))

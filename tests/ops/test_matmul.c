@@ -1,4 +1,5 @@
 /* Values of the matrix product, against sums written out: transposes, leading axes, types, errors,
+/* ctest-labels: threads */
  * behaviour along a batch. */
 #include "ops_test.h"
 

@@ -1,4 +1,5 @@
 /* Values of the reductions, against numpy 2.4: axes, types, large arrays, ties, errors. */
+/* ctest-labels: threads */
 #include "ops_test.h"
 
 #include <cornu/tape.h>
@@ -295,12 +296,49 @@ static void test_gradients(void **state)
                   (const double[]){0, -2, 0, 0, 0, 0}, 0);
 }
 
+/* What the planner is told about axis 0, and shapes with lengths that are not known yet. */
+static void test_batch(void **state)
+{
+    (void)state;
+    static const struct {
+        const cn__op *op;
+        cn__attrs attrs;
+        bool batched;
+        cn__batch want;
+        cn_shape out;
+    } rows[] = {
+        {&cn__op_sum, {.i = {0, CN_NONE}}, true, CN__BATCH_REDUCE, {0, {0}}},
+        {&cn__op_sum, {.i = {0, 1, 0}}, true, CN__BATCH_REDUCE, {2, {3, -1}}},
+        {&cn__op_sum, {.i = {1, 2, 0, 2}}, true, CN__BATCH_REDUCE, {3, {1, 3, 1}}},
+        {&cn__op_sum, {.i = {0, 2, 1, 2}}, true, CN__BATCH_ROW, {1, {-1}}},
+        {&cn__op_sum, {.i = {0, 1, -3}}, true, CN__BATCH_REDUCE, {2, {3, -1}}},
+        {&cn__op_sum, {.i = {0, 1, 0}}, false, CN__BATCH_NONE, {2, {3, -1}}},
+        {&cn__op_mean, {.i = {0, 1, 0}}, true, CN__BATCH_MIX, {2, {3, -1}}},
+        {&cn__op_mean, {.i = {1, 1, -1}}, true, CN__BATCH_ROW, {3, {-1, 3, 1}}},
+        {&cn__op_max, {.i = {0, CN_NONE}}, true, CN__BATCH_MIX, {0, {0}}},
+        {&cn__op_max, {.i = {0, 1, 1}}, true, CN__BATCH_ROW, {2, {-1, -1}}},
+        {&cn__op_logsumexp, {.i = {0, 1, 2}}, true, CN__BATCH_ROW, {2, {-1, 3}}},
+        {&cn__op_softmax, {.i = {-1}}, true, CN__BATCH_ROW, {3, {-1, 3, -1}}},
+        {&cn__op_softmax, {.i = {-3}}, true, CN__BATCH_MIX, {3, {-1, 3, -1}}},
+        {&cn__op_log_softmax, {.i = {0}}, true, CN__BATCH_MIX, {3, {-1, 3, -1}}},
+        {&cn__op_sparsemax, {.i = {1}}, false, CN__BATCH_NONE, {3, {-1, 3, -1}}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cn_tensor x = {.dtype = CN_FLOAT32, .shape = cn_shape_of(-1, 3, -1)}, *in = &x;
+        cn__node node = {.op = rows[i].op, .attrs = rows[i].attrs, .n_in = 1, .in = &in};
+        assert_int_equal(node.op->infer(&node), 0);
+        if (!cn__shape_equal(&node.shape[0], &rows[i].out) ||
+            node.op->batch(&node, &rows[i].batched) != rows[i].want)
+            fail_msg("row %d, %s", (int)i, node.op->name);
+    }
+}
+
 int main(void)
 {
     setenv("CORNU_KERNELS", "reference", 1);
     const struct CMUnitTest tests[] = {
         OP_TEST(test_values), OP_TEST(test_axes), OP_TEST(test_dtypes),    OP_TEST(test_special),
-        OP_TEST(test_errors), OP_TEST(test_many), OP_TEST(test_gradients),
+        OP_TEST(test_errors), OP_TEST(test_many), OP_TEST(test_gradients), OP_TEST(test_batch),
     };
     return cmocka_run_group_tests_name("reduce", tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* Values of softmax, log_softmax, sparsemax and the cross-entropies, against Keras 3.15 on
+/* ctest-labels: threads */
  * TensorFlow 2.21. */
 #include "ops_test.h"
 

@@ -1,4 +1,5 @@
 /* Values of the elementwise ops with one input, against Keras 3.15 on TensorFlow 2.21. */
+/* ctest-labels: threads */
 #include "ops_test.h"
 
 #include <cornu/tape.h>

@@ -32,6 +32,7 @@ typedef struct gradient_case {
     const char *op;   /* its name in the list of ops */
     const char *none; /* why there is no gradient to check; the op must then have none. NULL: there
                          is one */
+    bool refuses;     /* with `none`: its gradient is an error that says so (CN_EUNSUPPORTED) */
     test_call *call;
     int n_in;
     test_input in[CN_TEST_INPUTS];
