@@ -23,10 +23,10 @@ const cn__kernel *cn__kernel_for(const cn__call *call)
 {
     if (!reference_only()) {
         static const cn__claim *const lists[] = {
-            cn__cpu_claims,
 #if CN__HAVE_ONEDNN
             cn__onednn_claims,
 #endif
+            cn__cpu_claims,
         };
         for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
             for (const cn__claim *claim = lists[i]; claim->op; claim++) {

@@ -1,0 +1,175 @@
+/* predict: outputs of a model for rows of data; into the caller's memory without allocating. */
+#include "models/training.h"
+
+#include "ops/op.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <string.h>
+
+const cn_predict_args cn_predict_defaults = {.size = sizeof(cn_predict_args), CN_PREDICT_DEFAULTS};
+
+static int64_t batch_or_default(int64_t batch)
+{
+    return batch == CN_NONE ? 32 : batch;
+}
+
+int cn__check_batch_size(int64_t batch)
+{
+    if (batch < 1) {
+        return cn__fail(CN_EVALUE, "batch_size: expected a positive number, got %" PRId64, batch);
+    }
+    return 0;
+}
+
+static int run_batches(cn_model *model, const cn__feed *feed, int64_t batch, int64_t rows,
+                       cn_tensor **results, int n)
+{
+    int code = 0;
+    for (int64_t row = 0; code == 0 && row < rows; row += batch) {
+        int64_t now = row + batch < rows ? batch : rows - row;
+        void *outputs[CN__MODEL_MAX_IO] = {0};
+        for (int i = 0; i < n; i++) {
+            size_t a_row = cn__bytes(results[i]) / (size_t)rows;
+            outputs[i] = results[i]->data + (size_t)row * a_row;
+        }
+        code = cn__model_step(model, CN__PREDICT, feed, row, now, NULL, outputs);
+    }
+    return code;
+}
+
+static int predict(cn_model *model, const cn__feed *feed, int64_t batch, int64_t rows,
+                   cn_tensor **results, int *n)
+{
+    int code = cn__model_prepare(model, CN__PREDICT, feed);
+    if (code < 0) {
+        return code;
+    }
+    *n = model->programs[CN__PREDICT].trace->n_outputs;
+    for (int i = 0; code == 0 && i < *n; i++) {
+        cn_shape shape = *cn__model_output_shape(model, i);
+        if (shape.rank < 1) {
+            return cn__fail(CN_EVALUE, "predict: output %d has no batch axis", i);
+        }
+        shape.dim[0] = rows;
+        results[i] = cn__tensor_new(cn__model_output_dtype(model, i), &shape);
+        code = results[i] ? 0 : cn_error_code();
+    }
+    return code < 0 ? code : run_batches(model, feed, batch, rows, results, *n);
+}
+
+cn_tensor *cn_model_predict_with(cn_model *model, cn_tensors x, const cn_predict_args *given)
+{
+    if (!cn__check_model(model, "predict")) {
+        return NULL;
+    }
+    if (!given || !given->size || given->size > sizeof *given) {
+        cn__fail(CN_EVALUE, "predict: the arguments' size is not set");
+        return NULL;
+    }
+    cn_predict_args args = cn_predict_defaults;
+    memcpy(&args, given, given->size);
+    int64_t batch = batch_or_default(args.batch_size);
+    cn__feed feed;
+    if (cn__check_batch_size(batch) < 0 ||
+        cn__feed_make(&feed, model, CN__PREDICT, &x, NULL, NULL, NULL) < 0) {
+        return NULL;
+    }
+    int64_t rows = feed.rows, steps = (rows + batch - 1) / batch;
+    if (args.steps != CN_NONE && args.steps >= 0 && args.steps < steps) {
+        steps = args.steps;
+        rows = steps * batch < rows ? steps * batch : rows;
+    }
+    cn_tensor *results[CN__MODEL_MAX_IO] = {0};
+    int n = 0;
+    if (cn__predict_loop(model, &feed, batch, rows, &args, results, &n) < 0) {
+        return NULL;
+    }
+    for (int i = 1; args.outputs && i < n; i++) {
+        args.outputs[i - 1] = results[i];
+    }
+    return results[0];
+}
+
+cn_tensor *cn_model_predict_on_batch_of(cn_model *model, cn_tensors x)
+{
+    cn__feed feed;
+    if (!cn__check_model(model, "predict_on_batch") ||
+        cn__feed_make(&feed, model, CN__PREDICT, &x, NULL, NULL, NULL) < 0) {
+        return NULL;
+    }
+    cn_tensor *results[CN__MODEL_MAX_IO] = {0};
+    int n = 0;
+    return predict(model, &feed, feed.rows, feed.rows, results, &n) < 0 ? NULL : results[0];
+}
+
+/* The plan for this number of rows; made under a lock the first time. */
+static cn__program *plan_for(cn_model *model, int64_t rows)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    cn__program *program = NULL;
+    pthread_mutex_lock(&lock);
+    cn__model_programs *programs = &model->programs[CN__PREDICT];
+    bool fresh = programs->trace && programs->version == cn__layers_version();
+    if (!fresh) {
+        int64_t length[CN_MAX_RANK];
+        memcpy(length, model->inputs[0]->shape.dim, sizeof length);
+        length[0] = 1;
+        bool known = true;
+        for (int a = 1; a < model->inputs[0]->shape.rank; a++) {
+            known = known && length[a] > 0;
+        }
+        if (!known) {
+            cn__fail(CN_EVALUE, "cn_model_predict_into: the input's shape has lengths that are not "
+                                "known; call cn_model_predict first");
+        } else {
+            cn_scope scope = cn_scope_begin();
+            cn_tensor *like =
+                cn_tensor_new(model->inputs[0]->dtype, model->inputs[0]->shape.rank, length, NULL);
+            cn_tensors x = {{like}};
+            cn__feed feed;
+            fresh = like && cn__feed_make(&feed, model, CN__PREDICT, &x, NULL, NULL, NULL) == 0 &&
+                    cn__model_prepare(model, CN__PREDICT, &feed) == 0;
+            cn_scope_end(scope);
+        }
+    }
+    if (fresh) {
+        program = cn__model_program(model, CN__PREDICT, rows);
+        cn__ref(program);
+    }
+    pthread_mutex_unlock(&lock);
+    return program;
+}
+
+int cn_model_predict_into(cn_model *model, const void *x, int64_t rows, void *y, size_t y_bytes)
+{
+    if (cn__pending()) {
+        return CN_EPENDING;
+    }
+    if (!cn__check_model(model, "cn_model_predict_into")) {
+        return cn_error_code();
+    }
+    if (!model->graph || model->n_inputs != 1) {
+        return cn__fail(CN_ESTATE, "cn_model_predict_into: expected a built model with one input");
+    }
+    if (!x || !y || rows < 1) {
+        return cn__fail(CN_EVALUE, "cn_model_predict_into: expected rows at x and room at y");
+    }
+    cn__program *program = plan_for(model, rows);
+    if (!program) {
+        return cn_error_code();
+    }
+    const cn__value *out = &program->values[program->outputs[0]];
+    int code;
+    if ((size_t)out->bytes > y_bytes) {
+        code = cn__fail(CN_EVALUE, "cn_model_predict_into: the output takes %" PRId64 " bytes, y has "
+                                   "room for %zu",
+                        out->bytes, y_bytes);
+    } else {
+        cn__source source = {.data = x, .dtype = model->inputs[0]->dtype};
+        void *outputs[CN__MODEL_MAX_IO] = {y};
+        code = cn__program_run(program, &source, outputs);
+    }
+    cn__unref(program);
+    return code;
+}

@@ -1,0 +1,154 @@
+/* Scores: the values of losses and metrics so far, with their names in Keras's order. */
+#include "models/training.h"
+
+#include "ops/op.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void zero(cn_tensor *variable)
+{
+    if (variable) {
+        memset(cn__data_write(variable), 0, cn__bytes(variable));
+    }
+}
+
+int cn__model_reset_metrics(cn_model *model)
+{
+    zero(model->loss_total);
+    zero(model->loss_count);
+    for (int i = 0; i < CN__MODEL_MAX_IO; i++) {
+        zero(model->output_total[i]);
+        zero(model->output_count[i]);
+    }
+    int code = 0;
+    for (int i = 0; code == 0 && i < model->n_metrics; i++) {
+        code = model->metrics[i].metric ? cn_metric_reset(model->metrics[i].metric) : 0;
+    }
+    return code;
+}
+
+static bool taken(const cn_model *model, const char *name)
+{
+    for (int i = 0; i < model->n_names; i++) {
+        if (!strcmp(model->names[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int add_name(cn_model *model, char *name)
+{
+    if (!name) {
+        return CN_ENOMEM;
+    }
+    model->names[model->n_names++] = name;
+    return 0;
+}
+
+static const char *output_name(const cn_model *model, int i, char *buffer, size_t size)
+{
+    if (model->output_names[i]) {
+        return model->output_names[i];
+    }
+    char number[16];
+    snprintf(number, sizeof number, "%d", i + 1);
+    snprintf(buffer, size, "output_%s", number);
+    return buffer;
+}
+
+/* loss, one loss an output if there are several, then the metrics; a name that is taken gets "weighted_" or a number. */
+static int make_names(cn_model *model)
+{
+    char buffer[64];
+    int code = add_name(model, cn__strdup("loss"));
+    for (int i = 0; code == 0 && model->n_outputs > 1 && i < model->n_outputs; i++) {
+        if (model->losses[i]) {
+            code = add_name(model, cn__printf("%s_loss", output_name(model, i, buffer, sizeof buffer)));
+        }
+    }
+    for (int i = 0; code == 0 && i < model->n_metrics; i++) {
+        cn__model_metric *m = &model->metrics[i];
+        const char *base = m->metric ? cn_metric_name(m->metric) : "metric";
+        char *name = model->n_outputs > 1
+                         ? cn__printf("%s_%s", output_name(model, m->output, buffer, sizeof buffer),
+                                      base)
+                         : cn__strdup(base);
+        if (name && taken(model, name) && m->weighted) {
+            char *longer = model->n_outputs > 1
+                               ? cn__printf("%s_weighted_%s",
+                                            output_name(model, m->output, buffer, sizeof buffer),
+                                            base)
+                               : cn__printf("weighted_%s", base);
+            cn__free_mem(name);
+            name = longer;
+        }
+        for (int k = 1; name && taken(model, name); k++) {
+            char *longer = cn__printf("%s_%d", base, k);
+            cn__free_mem(name);
+            name = longer;
+        }
+        code = add_name(model, name);
+    }
+    return code;
+}
+
+static double mean_of(const cn_tensor *total, const cn_tensor *n)
+{
+    float t = *(const float *)cn__data(total), c = *(const float *)cn__data(n);
+    return c != 0 ? (double)(t / c) : 0;
+}
+
+int cn__model_scores(cn_model *model, cn_scores *scores)
+{
+    memset(scores, 0, sizeof *scores);
+    int code = model->n_names ? 0 : make_names(model);
+    if (code < 0) {
+        return code;
+    }
+    model->has_run = true;
+    int n = 0;
+    scores->values[n++] = mean_of(model->loss_total, model->loss_count);
+    for (int i = 0; model->n_outputs > 1 && i < model->n_outputs; i++) {
+        if (model->losses[i]) {
+            scores->values[n++] = mean_of(model->output_total[i], model->output_count[i]);
+        }
+    }
+    cn_scope scope = cn_scope_begin();
+    for (int i = 0; code == 0 && i < model->n_metrics; i++) {
+        cn_tensor *result = model->metrics[i].metric ? cn_metric_result(model->metrics[i].metric)
+                                                     : NULL;
+        if (model->metrics[i].metric && !result) {
+            code = cn_error_code();
+        } else {
+            scores->values[n++] = result ? cn_tensor_value(result) : 0;
+        }
+    }
+    cn_scope_end(scope);
+    scores->n = code < 0 ? 0 : n;
+    for (int i = 0; i < n; i++) {
+        scores->names[i] = model->names[i];
+    }
+    return code;
+}
+
+const char *cn_model_metrics_name(const cn_model *model, int index)
+{
+    if (!cn__check_model(model, "cn_model_metrics_name") || index < 0) {
+        return NULL;
+    }
+    if (cn__is_keras3(model->layer.base.keras)) {
+        if (index == 0) {
+            return model->compiled ? "loss" : NULL;
+        }
+        if (index == 1 && model->n_metrics) {
+            return "compile_metrics";
+        }
+        int at = index - (model->n_metrics ? 1 : 0);
+        return model->has_run && model->n_outputs > 1 && at < model->n_names - model->n_metrics
+                   ? model->names[at]
+                   : NULL;
+    }
+    return model->has_run && index < model->n_names ? model->names[index] : NULL;
+}
