@@ -1,6 +1,5 @@
-/* Values of the elementwise ops with two inputs, against Keras 3.15 on TensorFlow 2.21:
+/* Values of the elementwise ops with two inputs, against Keras 3.15: broadcasting, types, errors. */
 /* ctest-labels: threads */
- * broadcasting, types, errors. */
 #include "ops_test.h"
 
 #include <cornu/tape.h>

@@ -1,6 +1,5 @@
-/* Values of the matrix product, against sums written out: transposes, leading axes, types, errors,
+/* Values of the matrix product against sums written out: shapes, types, errors, batches. */
 /* ctest-labels: threads */
- * behaviour along a batch. */
 #include "ops_test.h"
 
 #include <stdlib.h>
