@@ -1,4 +1,4 @@
-/* Values of the elementwise ops with two inputs, against Keras 3.15: broadcasting, types, errors. */
+/* Values of the elementwise ops with two inputs, against Keras: broadcasting, types, errors. */
 /* ctest-labels: threads */
 #include "ops_test.h"
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 /* clang-format off */
-/* Of ramp(2, 3, 2) along the axis; sparsemax of half the ramp. Keras's sparsemax is wrong along other axes
- * than the last (its rows do not sum to 1), so those are the projections themselves. */
+/* Of ramp(2, 3, 2) along the axis; sparsemax of half the ramp. Keras's sparsemax is wrong along other
+ * axes than the last (its rows do not sum to 1), so those are the projections themselves. */
 #define VALUES(XX) \
     XX(softmax, -1, 0.029312230751356319, 0.97068776924864364, 0.029312230751356319, \
         0.97068776924864364, 0.88079707797788231, 0.11920292202211755, 0.88079707797788231, \
