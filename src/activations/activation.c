@@ -4,8 +4,9 @@
 #include "core/error.h"
 #include "core/tensor.h"
 
-const cn__kind_info cn__kind_activation = {
-    .type = {CN__ACTIVATION, "activation", NULL}, .bytes = sizeof(cn_activation), .module = "keras.activations"};
+const cn__kind_info cn__kind_activation = {.type = {CN__ACTIVATION, "activation", NULL},
+                                           .bytes = sizeof(cn_activation),
+                                           .module = "keras.activations"};
 
 cn_activation *cn_activation_new(const cn_activation_class *cls, const void *args)
 {
@@ -37,24 +38,24 @@ static cn_tensor *call_function(const cn_activation *self, cn_tensor *x)
     return ((activation_function)args->code)(x, args->user);
 }
 
-static const cn_activation_class function_class = {
-    .base = {.size = sizeof(cn_activation_class),
-             .name = "function",
-             .args_size = sizeof(cn__function_args),
-             .fields = cn__function_fields},
-    .call = call_function};
+static const cn_activation_class function_class = {.base = {.size = sizeof(cn_activation_class),
+                                                            .name = "function",
+                                                            .args_size = sizeof(cn__function_args),
+                                                            .fields = cn__function_fields},
+                                                   .call = call_function};
 
-cn_activation *cn_activation_from(cn_tensor *(*function)(cn_tensor *x, void *user), void *user, const char *name)
+cn_activation *cn_activation_from(cn_tensor *(*function)(cn_tensor *x, void *user), void *user,
+                                  const char *name)
 {
     if (!cn__pending() && !function) {
         cn__fail(CN_EVALUE, "cn_activation_from: expected a function, got NULL");
         return NULL;
     }
     return cn_activation_new(&function_class,
-                         &(const cn__function_args){.size = sizeof(cn__function_args),
-                                                    .name = name ? name : "function",
-                                                    .code = (cn__code)function,
-                                                    .user = user});
+                             &(const cn__function_args){.size = sizeof(cn__function_args),
+                                                        .name = name ? name : "function",
+                                                        .code = (cn__code)function,
+                                                        .user = user});
 }
 
 cn_tensor *cn_activation_call(const cn_activation *activation, cn_tensor *x)

@@ -9,7 +9,8 @@ static int axis_of(int64_t axis)
 /* The general form costs more than the op that everybody means. */
 static cn_tensor *relu(const cn_activation_relu_args *args, cn_tensor *x)
 {
-    bool plain = args->negative_slope == 0 && args->threshold == 0 && args->max_value != args->max_value;
+    bool plain =
+        args->negative_slope == 0 && args->threshold == 0 && args->max_value != args->max_value;
     return plain ? cn_relu(x)
                  : cn_relu_general(x, args->negative_slope, args->max_value, args->threshold);
 }
@@ -27,8 +28,7 @@ static cn_tensor *call_relu(const cn_activation *self, cn_tensor *x)
     return relu(args, x);
 }
 
-CN__CLASS(activation, relu, "relu", NULL, relu_fields, call_relu,
-          CN_ACTIVATION_RELU_DEFAULTS)
+CN__CLASS(activation, relu, "relu", NULL, relu_fields, call_relu, CN_ACTIVATION_RELU_DEFAULTS)
 
 static const cn_field elu_fields[] = {
     CN_FIELD(cn_activation_elu_args, DOUBLE, alpha),
@@ -41,8 +41,7 @@ static cn_tensor *call_elu(const cn_activation *self, cn_tensor *x)
     return cn_elu(x, args->alpha);
 }
 
-CN__CLASS(activation, elu, "elu", NULL, elu_fields, call_elu,
-          CN_ACTIVATION_ELU_DEFAULTS)
+CN__CLASS(activation, elu, "elu", NULL, elu_fields, call_elu, CN_ACTIVATION_ELU_DEFAULTS)
 
 static const cn_field celu_fields[] = {
     CN_FIELD(cn_activation_celu_args, DOUBLE, alpha),
@@ -55,8 +54,7 @@ static cn_tensor *call_celu(const cn_activation *self, cn_tensor *x)
     return cn_celu(x, args->alpha);
 }
 
-CN__CLASS(activation, celu, "celu", NULL, celu_fields, call_celu,
-          CN_ACTIVATION_CELU_DEFAULTS)
+CN__CLASS(activation, celu, "celu", NULL, celu_fields, call_celu, CN_ACTIVATION_CELU_DEFAULTS)
 
 static const cn_field gelu_fields[] = {
     CN_FIELD(cn_activation_gelu_args, BOOL, approximate),
@@ -69,8 +67,7 @@ static cn_tensor *call_gelu(const cn_activation *self, cn_tensor *x)
     return cn_gelu(x, args->approximate);
 }
 
-CN__CLASS(activation, gelu, "gelu", NULL, gelu_fields, call_gelu,
-          CN_ACTIVATION_GELU_DEFAULTS)
+CN__CLASS(activation, gelu, "gelu", NULL, gelu_fields, call_gelu, CN_ACTIVATION_GELU_DEFAULTS)
 
 static const cn_field leaky_relu_fields[] = {
     CN_FIELD_OLDER(cn_activation_leaky_relu_args, DOUBLE, negative_slope, "alpha"),
@@ -139,8 +136,7 @@ static cn_tensor *call_glu(const cn_activation *self, cn_tensor *x)
     return cn_glu(x, axis_of(args->axis));
 }
 
-CN__CLASS(activation, glu, "glu", NULL, glu_fields, call_glu,
-          CN_ACTIVATION_GLU_DEFAULTS)
+CN__CLASS(activation, glu, "glu", NULL, glu_fields, call_glu, CN_ACTIVATION_GLU_DEFAULTS)
 
 static const cn_field hard_shrink_fields[] = {
     CN_FIELD(cn_activation_hard_shrink_args, DOUBLE, threshold),

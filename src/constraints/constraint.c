@@ -4,8 +4,9 @@
 #include "core/error.h"
 #include "core/tensor.h"
 
-const cn__kind_info cn__kind_constraint = {
-    .type = {CN__CONSTRAINT, "constraint", NULL}, .bytes = sizeof(cn_constraint), .module = "keras.constraints"};
+const cn__kind_info cn__kind_constraint = {.type = {CN__CONSTRAINT, "constraint", NULL},
+                                           .bytes = sizeof(cn_constraint),
+                                           .module = "keras.constraints"};
 
 cn_constraint *cn_constraint_new(const cn_constraint_class *cls, const void *args)
 {
@@ -36,24 +37,24 @@ static cn_tensor *call_function(const cn_constraint *self, cn_tensor *weight)
     return ((constraint_function)args->code)(weight, args->user);
 }
 
-static const cn_constraint_class function_class = {
-    .base = {.size = sizeof(cn_constraint_class),
-             .name = "function",
-             .args_size = sizeof(cn__function_args),
-             .fields = cn__function_fields},
-    .call = call_function};
+static const cn_constraint_class function_class = {.base = {.size = sizeof(cn_constraint_class),
+                                                            .name = "function",
+                                                            .args_size = sizeof(cn__function_args),
+                                                            .fields = cn__function_fields},
+                                                   .call = call_function};
 
-cn_constraint *cn_constraint_from(cn_tensor *(*function)(cn_tensor *weight, void *user), void *user, const char *name)
+cn_constraint *cn_constraint_from(cn_tensor *(*function)(cn_tensor *weight, void *user), void *user,
+                                  const char *name)
 {
     if (!cn__pending() && !function) {
         cn__fail(CN_EVALUE, "cn_constraint_from: expected a function, got NULL");
         return NULL;
     }
     return cn_constraint_new(&function_class,
-                         &(const cn__function_args){.size = sizeof(cn__function_args),
-                                                    .name = name ? name : "function",
-                                                    .code = (cn__code)function,
-                                                    .user = user});
+                             &(const cn__function_args){.size = sizeof(cn__function_args),
+                                                        .name = name ? name : "function",
+                                                        .code = (cn__code)function,
+                                                        .user = user});
 }
 
 cn_tensor *cn_constraint_call(const cn_constraint *constraint, cn_tensor *weight)
@@ -66,7 +67,8 @@ cn_tensor *cn_constraint_call(const cn_constraint *constraint, cn_tensor *weight
     cn_tensor *y = class->call(constraint, weight);
     if (y && !cn__shape_equal(&y->shape, &weight->shape)) {
         char got[256], expected[256];
-        cn__fail(CN_EVALUE, "The constraint '%s' gave a tensor of shape %s for a weight of shape %s",
+        cn__fail(CN_EVALUE,
+                 "The constraint '%s' gave a tensor of shape %s for a weight of shape %s",
                  class->base.name, cn__shape_text(&y->shape, got, sizeof got),
                  cn__shape_text(&weight->shape, expected, sizeof expected));
     } else if (!y && !cn__pending()) {

@@ -59,8 +59,8 @@ static cn_tensor *call_non_neg(const cn_constraint *self, cn_tensor *weight)
     return cn_relu(weight);
 }
 
-/* The row of the flattened square from which a cell takes its value: tf.keras builds each ring around the middle from one
- * element of the diagonal. */
+/* The row of the flattened square from which a cell takes its value: tf.keras builds each ring
+ * around the middle from one element of the diagonal. */
 static int64_t radial_source(int64_t size, int64_t i, int64_t j)
 {
     int64_t start = size / 2, odd = size % 2;
@@ -80,7 +80,8 @@ static cn_tensor *call_radial(const cn_constraint *self, cn_tensor *weight)
     if (s->rank != 4 || s->dim[0] != s->dim[1] || s->dim[0] < 1) {
         char text[256];
         return cn__fail(CN_EVALUE,
-                        "The weight tensor must have rank 4 and a square kernel. Received weight tensor with "
+                        "The weight tensor must have rank 4 and a square kernel. Received weight "
+                        "tensor with "
                         "shape: %s",
                         cn__shape_text(s, text, sizeof text)),
                NULL;

@@ -1,4 +1,5 @@
-/* The fields that all classes of a kind share, which stand at the head of their argument structs. */
+/* The fields that all classes of a kind share, which stand at the head of their argument structs.
+ */
 #include "core/instance.h"
 
 #include <cornu/layers.h>
@@ -34,7 +35,8 @@ static const cn_field metric[] = {
 
 static const cn_field optimizer[] = {
     CN_FIELD(cn_optimizer_args, STRING, name),
-    CN_FIELD_FLAGS(cn_optimizer_args, DOUBLE, learning_rate, CN_FIELD_KERAS3 | CN_FIELD_FLOAT32_ALWAYS),
+    CN_FIELD_FLAGS(cn_optimizer_args, DOUBLE, learning_rate,
+                   CN_FIELD_KERAS3 | CN_FIELD_FLOAT32_ALWAYS),
     CN_FIELD(cn_optimizer_args, DOUBLE, weight_decay),
     CN_FIELD(cn_optimizer_args, DOUBLE, clipnorm),
     CN_FIELD(cn_optimizer_args, DOUBLE, global_clipnorm),
@@ -44,8 +46,8 @@ static const cn_field optimizer[] = {
     CN_FIELD(cn_optimizer_args, INT64, ema_overwrite_frequency),
     CN_FIELD_FLAGS(cn_optimizer_args, DOUBLE, loss_scale_factor, CN_FIELD_KERAS3),
     CN_FIELD_FLAGS(cn_optimizer_args, INT64, gradient_accumulation_steps, CN_FIELD_KERAS3),
-    CN_FIELD_FULL(cn_optimizer_args, DOUBLE, learning_rate, CN_FIELD_KERAS2 | CN_FIELD_FLOAT32_ALWAYS,
-                  "lr"),
+    CN_FIELD_FULL(cn_optimizer_args, DOUBLE, learning_rate,
+                  CN_FIELD_KERAS2 | CN_FIELD_FLOAT32_ALWAYS, "lr"),
     CN_FIELD_FLAGS(cn_optimizer_args, SCHEDULE, learning_rate_schedule, CN_FIELD_UNSAVED),
     CN_FIELD_FLAGS(cn_optimizer_args, DOUBLE, decay, CN_FIELD_UNSAVED),
     {0},
@@ -55,15 +57,10 @@ const cn_field *cn__base_fields(cn__kind kind)
 {
     switch (kind) {
     case CN__LAYER:
-    case CN__MODEL:
-        return layer;
-    case CN__LOSS:
-        return loss;
-    case CN__METRIC:
-        return metric;
-    case CN__OPTIMIZER:
-        return optimizer;
-    default:
-        return none;
+    case CN__MODEL: return layer;
+    case CN__LOSS: return loss;
+    case CN__METRIC: return metric;
+    case CN__OPTIMIZER: return optimizer;
+    default: return none;
     }
 }

@@ -118,7 +118,8 @@ const cn__kind_info *cn__kind_info_of(cn__kind kind)
     return (int)kind > 0 && kind < 32 ? kinds[kind].info : NULL;
 }
 
-/* A class that a program registered; newer ones come first, and a class that replaces another hides it. */
+/* A class that a program registered; newer ones come first, and a class that replaces another hides
+ * it. */
 typedef struct registered {
     struct registered *next;
     cn__kind kind;
@@ -145,9 +146,10 @@ int cn__class_register(cn__kind kind, const cn_class *class, const char *package
         return CN_EPENDING;
     }
     if (!class || !class->name || !*class->name || class->args_size < sizeof(size_t)) {
-        return cn__fail(CN_EVALUE,
-                        "A %s class needs a name and, in `args_size`, the size of its argument struct",
-                        cn__kind_name(kind));
+        return cn__fail(
+            CN_EVALUE,
+            "A %s class needs a name and, in `args_size`, the size of its argument struct",
+            cn__kind_name(kind));
     }
     const char *words = package && *package ? package : "Custom";
     size_t bytes = strlen(words) + 1;

@@ -1,4 +1,5 @@
-/* Making instances of classes: copying argument structs by their fields, naming, resolving identifiers, freeing. */
+/* Making instances of classes: copying argument structs by their fields, naming, resolving
+ * identifiers, freeing. */
 #include "core/instance.h"
 
 #include "core/error.h"
@@ -10,22 +11,14 @@
 cn__kind cn__field_kind(cn_field_type type)
 {
     switch (type) {
-    case CN_FIELD_ACTIVATION:
-        return CN__ACTIVATION;
-    case CN_FIELD_INITIALIZER:
-        return CN__INITIALIZER;
-    case CN_FIELD_REGULARIZER:
-        return CN__REGULARIZER;
-    case CN_FIELD_CONSTRAINT:
-        return CN__CONSTRAINT;
-    case CN_FIELD_SCHEDULE:
-        return CN__SCHEDULE;
-    case CN_FIELD_LAYER:
-        return CN__LAYER;
-    case CN_FIELD_TENSOR:
-        return CN__TENSOR;
-    default:
-        return (cn__kind)0;
+    case CN_FIELD_ACTIVATION: return CN__ACTIVATION;
+    case CN_FIELD_INITIALIZER: return CN__INITIALIZER;
+    case CN_FIELD_REGULARIZER: return CN__REGULARIZER;
+    case CN_FIELD_CONSTRAINT: return CN__CONSTRAINT;
+    case CN_FIELD_SCHEDULE: return CN__SCHEDULE;
+    case CN_FIELD_LAYER: return CN__LAYER;
+    case CN_FIELD_TENSOR: return CN__TENSOR;
+    default: return (cn__kind)0;
     }
 }
 
@@ -39,7 +32,8 @@ static bool is_pointer(cn_field_type type)
     return is_text(type) || cn__field_kind(type);
 }
 
-/* A table may name a member twice (to be written in another place by another Keras); only the first time counts here. */
+/* A table may name a member twice (to be written in another place by another Keras); only the first
+ * time counts here. */
 static bool is_repeated(const cn_field *first, const cn_field *field, const cn_field *base)
 {
     for (const cn_field *f = first; f != field; f++) {
@@ -55,7 +49,8 @@ static bool is_repeated(const cn_field *first, const cn_field *field, const cn_f
     return false;
 }
 
-/* Pointer fields of the base table, then of the class's: calls visit for each once, stops at the first negative answer. */
+/* Pointer fields of the base table, then of the class's: calls visit for each once, stops at the
+ * first negative answer. */
 static int each_pointer(cn__kind kind, const cn_class *class,
                         int (*visit)(const cn_class *class, const cn_field *field, void *user),
                         void *user)
@@ -64,8 +59,7 @@ static int each_pointer(cn__kind kind, const cn_class *class,
     for (int table = 0; table < 2; table++) {
         const cn_field *first = table ? class->fields : base;
         for (const cn_field *field = first; field && field->type; field++) {
-            if (is_pointer(field->type) &&
-                !is_repeated(first, field, table ? base : NULL) &&
+            if (is_pointer(field->type) && !is_repeated(first, field, table ? base : NULL) &&
                 field->offset + sizeof(void *) <= class->args_size) {
                 int code = visit(class, field, user);
                 if (code < 0) {
@@ -145,14 +139,16 @@ static int copy_pointer(const cn_class *class, const cn_field *field, void *user
     return *to ? 0 : cn_error_code();
 }
 
-/* The class's argument struct on the heap: defaults, then as much as was given, with copies of what it points to. */
+/* The class's argument struct on the heap: defaults, then as much as was given, with copies of what
+ * it points to. */
 static void *copy_args(cn__kind kind, const cn_class *class, const void *given)
 {
     size_t size;
     memcpy(&size, given, sizeof size);
     if (size == 0) {
         cn__fail(CN_EVALUE,
-                 "%s: the size of the argument struct is 0. Its first member must be sizeof(the struct), as "
+                 "%s: the size of the argument struct is 0. Its first member must be sizeof(the "
+                 "struct), as "
                  "the macros set it, or copy the class's defaults first",
                  class->name);
         return NULL;
@@ -202,7 +198,8 @@ static char *automatic_name(cn__kind kind, const cn_class *class, int keras)
     return base;
 }
 
-int cn__instance_setup(cn__instance *instance, cn__kind kind, const cn_class *class, const void *args)
+int cn__instance_setup(cn__instance *instance, cn__kind kind, const cn_class *class,
+                       const void *args)
 {
     instance->class = class;
     instance->keras = cn__keras_version();
@@ -230,7 +227,8 @@ int cn__instance_setup(cn__instance *instance, cn__kind kind, const cn_class *cl
 void cn__instance_clear(cn__instance *instance)
 {
     if (instance->args) {
-        each_pointer((cn__kind)instance->object.kind, instance->class, free_pointer, instance->args);
+        each_pointer((cn__kind)instance->object.kind, instance->class, free_pointer,
+                     instance->args);
         cn__free_mem(instance->args);
         instance->args = NULL;
     }
@@ -341,9 +339,9 @@ int cn__ints_expand(const cn_ints *ints, int n, const char *argument, int64_t *o
         for (int i = 0; i < given; i++) {
             cn__text_add(&text, "%s%lld", i ? ", " : "", (long long)ints->v[i]);
         }
-        int code = cn__fail(CN_EVALUE,
-                            "The `%s` argument must be a tuple of %d integers. Received: (%s)", argument,
-                            n, text.data ? text.data : "");
+        int code =
+            cn__fail(CN_EVALUE, "The `%s` argument must be a tuple of %d integers. Received: (%s)",
+                     argument, n, text.data ? text.data : "");
         cn__text_free(&text);
         return code;
     }

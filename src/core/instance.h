@@ -27,6 +27,8 @@ typedef struct cn__kind_info {
     /* For configs (json_t *): changes a written config, adds to the object around it; NULL: nothing. `dialect` as in utils/config.h. */
     int (*write_config)(const void *instance, int dialect, void *config);
     int (*write_object)(const void *instance, int dialect, void *object);
+    /* Reads a key of a config (json_t *value) that no field has into the argument struct: 1 if it did, 0 if not, or an error. */
+    int (*read_key)(const cn_class *class, const char *key, const void *value, void *args);
 } cn__kind_info;
 
 /* The kind table is filled by each folder's `const cn__kind_info cn__kind_<name>`; see core/classlist.h. */
@@ -100,6 +102,22 @@ int cn__unknown_name(cn__kind kind, const char *name);
     cn_##kind *cn_##kind##_##id##_with(const cn_##kind##_##id##_args *args)                        \
     {                                                                                              \
         return cn_##kind##_new(&cn__##kind##_##id, args);                                          \
+    }
+/* The same for layers, whose records have more to say: the members of cn_layer_class after `base`, in braces, come last. */
+#define CN__LAYER_CLASS(id, function, class_name, other_names, table, DEFAULTS, ...)               \
+    const cn_##function##_args cn_##function##_defaults = {.size = sizeof(cn_##function##_args),   \
+                                                           DEFAULTS};                              \
+    const cn_layer_class cn__layer_##id = {.base = {.size = sizeof(cn_layer_class),                \
+                                                    .name = class_name,                            \
+                                                    .module = "keras.layers",                      \
+                                                    .aliases = other_names,                        \
+                                                    .args_size = sizeof(cn_##function##_args),     \
+                                                    .defaults = &cn_##function##_defaults,         \
+                                                    .fields = table},                              \
+                                           __VA_ARGS__};                                           \
+    cn_layer *cn_##function##_with(const cn_##function##_args *args)                               \
+    {                                                                                              \
+        return cn_layer_new(&cn__layer_##id, args);                                                \
     }
 /* The same for a class without arguments, whose struct is cn_<kind>_args. */
 #define CN__PLAIN_CLASS(kind, id, class_name, other_names, function)                               \

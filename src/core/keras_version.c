@@ -13,7 +13,8 @@ enum { DEFAULT_KERAS = 221, NEWEST_KERAS2 = 221, NEWEST_KERAS3 = 315 };
 static atomic_int current = DEFAULT_KERAS;
 static atomic_bool channels_first;
 
-/* Reads up to three numbers between points; returns how many, or 0 if the text goes on after them. */
+/* Reads up to three numbers between points; returns how many, or 0 if the text goes on after them.
+ */
 static int read_numbers(const char *text, long number[3], const char **rest)
 {
     int n = 0;
@@ -50,7 +51,8 @@ int cn__keras_number(const char *text)
         if (n == 1) {
             return NEWEST_KERAS2;
         }
-        /* With its third number "2.2.4" is a version of multi-backend Keras; tf.keras 2.2 never wrote one. */
+        /* With its third number "2.2.4" is a version of multi-backend Keras; tf.keras 2.2 never
+         * wrote one. */
         return (int)(v[1] < 3 && (n == 3 || v[1] == 0) ? 190 + v[1] : 200 + v[1]);
     }
     if (v[0] == 3) {
@@ -62,9 +64,9 @@ int cn__keras_number(const char *text)
 const char *cn__keras_text(int keras)
 {
     static const char *const known[][2] = {
-        {"101", "1.1.2"},    {"102", "1.2.2"},  {"190", "2.0.9"}, {"191", "2.1.6"},
-        {"192", "2.2.4"},    {"201", "2.2.4-tf"}, {"202", "2.3.0-tf"}, {"203", "2.3.1"},
-        {"315", "3.15.1"},
+        {"101", "1.1.2"},    {"102", "1.2.2"}, {"190", "2.0.9"},
+        {"191", "2.1.6"},    {"192", "2.2.4"}, {"201", "2.2.4-tf"},
+        {"202", "2.3.0-tf"}, {"203", "2.3.1"}, {"315", "3.15.1"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (atoi(known[i][0]) == keras) {
@@ -102,7 +104,8 @@ int cn_set_keras(const char *version)
     int keras = cn__keras_number(version);
     if (!keras || keras > NEWEST_KERAS3 || (keras < 300 && keras > NEWEST_KERAS2)) {
         return cn__fail(CN_EVALUE,
-                        "cn_set_keras: expected \"2.3\", \"2.1\" to \"2.21\" or \"3.0\" to \"3.15\", got \"%s\"",
+                        "cn_set_keras: expected \"2.3\", \"2.1\" to \"2.21\" or \"3.0\" to "
+                        "\"3.15\", got \"%s\"",
                         version ? version : "NULL");
     }
     current = keras;
@@ -126,10 +129,11 @@ int cn_set_image_data_format(const char *format)
     }
     bool first = format && strcmp(format, "channels_first") == 0;
     if (!first && (!format || strcmp(format, "channels_last") != 0)) {
-        return cn__fail(CN_EVALUE,
-                        "The `data_format` argument must be one of \"channels_first\", \"channels_last\". "
-                        "Received: %s",
-                        format ? format : "None");
+        return cn__fail(
+            CN_EVALUE,
+            "The `data_format` argument must be one of \"channels_first\", \"channels_last\". "
+            "Received: %s",
+            format ? format : "None");
     }
     channels_first = first;
     return 0;

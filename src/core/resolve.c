@@ -1,4 +1,5 @@
-/* Identifiers: names, JSON and objects that stand for an activation, a loss, an optimizer …; and the errors for those that do not. */
+/* Identifiers: names, JSON and objects that stand for an activation, a loss, an optimizer …; and
+ * the errors for those that do not. */
 #include "core/error.h"
 #include "core/instance.h"
 #include "core/memory.h"
@@ -24,15 +25,18 @@ int cn__unknown_name(cn__kind kind, const char *name)
     if (kind == CN__ACTIVATION) {
         return cn__fail(CN_EKEY, "Unknown activation function '%s' cannot be deserialized.", name);
     }
-    return cn__fail(CN_EKEY,
-                    "Unknown %s: '%s'. Please ensure you are using a `keras.utils.custom_object_scope` and that "
-                    "this object is included in the scope. See "
-                    "https://www.tensorflow.org/guide/keras/save_and_serialize#registering_the_custom_object "
-                    "for details.",
-                    cn__kind_words(kind), name);
+    return cn__fail(
+        CN_EKEY,
+        "Unknown %s: '%s'. Please ensure you are using a `keras.utils.custom_object_scope` and "
+        "that "
+        "this object is included in the scope. See "
+        "https://www.tensorflow.org/guide/keras/save_and_serialize#registering_the_custom_object "
+        "for details.",
+        cn__kind_words(kind), name);
 }
 
-/* A name is at most 128 letters, digits, underscores, points and ">", so that a pointer to something else is noticed. */
+/* A name is at most 128 letters, digits, underscores, points and ">", so that a pointer to
+ * something else is noticed. */
 static bool is_name(const char *text)
 {
     int n = 0;
@@ -50,7 +54,8 @@ static void *resolve_name(cn__kind kind, const char *name, const char *what)
 {
     if (!is_name(name)) {
         cn__fail(CN_ETYPE,
-                 "%s: expected a %s's name (at most 128 letters, digits and underscores), JSON or an object. A "
+                 "%s: expected a %s's name (at most 128 letters, digits and underscores), JSON or "
+                 "an object. A "
                  "function of your own is wrapped by cn_%s_from()",
                  what ? what : cn__kind_name(kind), cn__kind_name(kind), cn__kind_name(kind));
         return NULL;

@@ -54,7 +54,8 @@ static cn_tensor *call_identity(const cn_initializer *self, const cn_shape *shap
     if (shape->rank != 2) {
         char text[256];
         cn__fail(CN_EVALUE,
-                 "Identity matrix initializer can only be used for 2D matrices. Received: shape=%s of rank %d.",
+                 "Identity matrix initializer can only be used for 2D matrices. Received: shape=%s "
+                 "of rank %d.",
                  cn__shape_text(shape, text, sizeof text), shape->rank);
         return NULL;
     }

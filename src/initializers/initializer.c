@@ -5,9 +5,10 @@
 #include "core/tensor.h"
 #include "graph/trace.h"
 
-const cn__kind_info cn__kind_initializer = {
-    .type = {CN__INITIALIZER, "initializer", NULL}, .bytes = sizeof(cn_initializer), .module = "keras.initializers",
-    .init = cn__initializer_check};
+const cn__kind_info cn__kind_initializer = {.type = {CN__INITIALIZER, "initializer", NULL},
+                                            .bytes = sizeof(cn_initializer),
+                                            .module = "keras.initializers",
+                                            .init = cn__initializer_check};
 
 cn_initializer *cn_initializer_new(const cn_initializer_class *cls, const void *args)
 {
@@ -38,27 +39,29 @@ static cn_tensor *call_function(const cn_initializer *self, const cn_shape *shap
     return ((initializer_function)args->code)(shape, dtype, args->user);
 }
 
-static const cn_initializer_class function_class = {
-    .base = {.size = sizeof(cn_initializer_class),
-             .name = "function",
-             .args_size = sizeof(cn__function_args),
-             .fields = cn__function_fields},
-    .call = call_function};
+static const cn_initializer_class function_class = {.base = {.size = sizeof(cn_initializer_class),
+                                                             .name = "function",
+                                                             .args_size = sizeof(cn__function_args),
+                                                             .fields = cn__function_fields},
+                                                    .call = call_function};
 
-cn_initializer *cn_initializer_from(cn_tensor *(*function)(const cn_shape *shape, cn_dtype dtype, void *user), void *user, const char *name)
+cn_initializer *cn_initializer_from(cn_tensor *(*function)(const cn_shape *shape, cn_dtype dtype,
+                                                           void *user),
+                                    void *user, const char *name)
 {
     if (!cn__pending() && !function) {
         cn__fail(CN_EVALUE, "cn_initializer_from: expected a function, got NULL");
         return NULL;
     }
     return cn_initializer_new(&function_class,
-                         &(const cn__function_args){.size = sizeof(cn__function_args),
-                                                    .name = name ? name : "function",
-                                                    .code = (cn__code)function,
-                                                    .user = user});
+                              &(const cn__function_args){.size = sizeof(cn__function_args),
+                                                         .name = name ? name : "function",
+                                                         .code = (cn__code)function,
+                                                         .user = user});
 }
 
-cn_tensor *cn_initializer_call(const cn_initializer *initializer, const cn_shape *shape, cn_dtype dtype)
+cn_tensor *cn_initializer_call(const cn_initializer *initializer, const cn_shape *shape,
+                               cn_dtype dtype)
 {
     char got[256], expected[256];
     if (cn__pending() || cn__expect(initializer, CN__INITIALIZER, "cn_initializer_call") < 0) {
@@ -76,7 +79,8 @@ cn_tensor *cn_initializer_call(const cn_initializer *initializer, const cn_shape
     cn__trace_resume(trace);
     if (!t || cn__pending()) {
         if (!cn__pending()) {
-            cn__fail(CN_EVALUE, "The initializer '%s' returned NULL without an error", class->base.name);
+            cn__fail(CN_EVALUE, "The initializer '%s' returned NULL without an error",
+                     class->base.name);
         }
         return NULL;
     }

@@ -14,8 +14,8 @@ static const cn_field orthogonal_fields[] = {
     {0},
 };
 
-/* Makes the `count` vectors of `length` numbers orthonormal, one after the other (Gram and Schmidt, each twice, which is as
- * accurate as a QR decomposition whose R has a positive diagonal). */
+/* Makes the `count` vectors of `length` numbers orthonormal, one after the other (Gram and Schmidt,
+ * each twice, which is as accurate as a QR decomposition whose R has a positive diagonal). */
 static void orthonormalise(double *vectors, int64_t count, int64_t length)
 {
     for (int64_t k = 0; k < count; k++) {
@@ -69,7 +69,8 @@ static cn_tensor *call_orthogonal(const cn_initializer *self, const cn_shape *sh
     if (shape->rank < 2) {
         char text[256];
         cn__fail(CN_EVALUE,
-                 "The tensor to initialize must be at least two-dimensional. Received: shape=%s of rank %d.",
+                 "The tensor to initialize must be at least two-dimensional. Received: shape=%s of "
+                 "rank %d.",
                  cn__shape_text(shape, text, sizeof text), shape->rank);
         return NULL;
     }

@@ -1,6 +1,6 @@
 /* Initializers that draw random numbers. */
-#include "core/error.h"
 #include "core/random.h"
+#include "core/error.h"
 #include "core/tensor.h"
 #include "initializers/initializer.h"
 
@@ -78,7 +78,8 @@ static cn_tensor *draw(const cn_shape *shape, cn_dtype dtype, int64_t seed, dist
     return dtype == CN_FLOAT32 ? t : cn_cast(t, dtype);
 }
 
-static cn_tensor *call_random_normal(const cn_initializer *self, const cn_shape *shape, cn_dtype dtype)
+static cn_tensor *call_random_normal(const cn_initializer *self, const cn_shape *shape,
+                                     cn_dtype dtype)
 {
     const cn_initializer_random_normal_args *args = self->base.args;
     return draw(shape, dtype, args->seed, NORMAL, args->mean, args->stddev);
@@ -111,7 +112,8 @@ static double product(const cn_shape *shape, const cn_ints *axes)
     return size;
 }
 
-/* How many inputs and outputs a weight joins: of a kernel (…, in, out) the leading axes are the field that each sees. */
+/* How many inputs and outputs a weight joins: of a kernel (…, in, out) the leading axes are the
+ * field that each sees. */
 static void fans(const cn_shape *shape, const cn_ints *in_axes, const cn_ints *out_axes, double *in,
                  double *out)
 {
@@ -162,8 +164,8 @@ static cn_tensor *call_variance_scaling(const cn_initializer *self, const cn_sha
     return scaled(shape, dtype, self->base.args);
 }
 
-static cn_tensor *named(const cn_initializer *self, const cn_shape *shape, cn_dtype dtype, double scale,
-                        const char *mode, const char *kind)
+static cn_tensor *named(const cn_initializer *self, const cn_shape *shape, cn_dtype dtype,
+                        double scale, const char *mode, const char *kind)
 {
     const cn_initializer_glorot_normal_args *args = self->base.args;
     return scaled(shape, dtype,
@@ -191,7 +193,8 @@ CN__CLASS(initializer, truncated_normal, "TruncatedNormal", "truncated_normal",
           truncated_normal_fields, call_truncated_normal, CN_INITIALIZER_TRUNCATED_NORMAL_DEFAULTS)
 CN__CLASS(initializer, variance_scaling, "VarianceScaling", "variance_scaling",
           variance_scaling_fields, call_variance_scaling, CN_INITIALIZER_VARIANCE_SCALING_DEFAULTS)
-NAMED(glorot_normal, "GlorotNormal", "glorot_normal xavier_normal", 1, "fan_avg", "truncated_normal")
+NAMED(glorot_normal, "GlorotNormal", "glorot_normal xavier_normal", 1, "fan_avg",
+      "truncated_normal")
 NAMED(glorot_uniform, "GlorotUniform", "glorot_uniform xavier_uniform", 1, "fan_avg", "uniform")
 NAMED(he_normal, "HeNormal", "he_normal", 2, "fan_in", "truncated_normal")
 NAMED(he_uniform, "HeUniform", "he_uniform", 2, "fan_in", "uniform")
@@ -206,13 +209,16 @@ int cn__initializer_check(void *instance)
     }
     cn_initializer_variance_scaling_args *args = self->args;
     if (!(args->scale > 0)) {
-        return cn__fail(CN_EVALUE, "`scale` must be positive float. Received: scale=%g.", args->scale);
+        return cn__fail(CN_EVALUE, "`scale` must be positive float. Received: scale=%g.",
+                        args->scale);
     }
     const char *mode = args->mode ? args->mode : "None";
-    if (strcmp(mode, "fan_in") != 0 && strcmp(mode, "fan_out") != 0 && strcmp(mode, "fan_avg") != 0) {
-        return cn__fail(CN_EVALUE,
-                        "Invalid `mode` argument: %s. Please use one of the {'fan_in', 'fan_out', 'fan_avg'}",
-                        mode);
+    if (strcmp(mode, "fan_in") != 0 && strcmp(mode, "fan_out") != 0 &&
+        strcmp(mode, "fan_avg") != 0) {
+        return cn__fail(
+            CN_EVALUE,
+            "Invalid `mode` argument: %s. Please use one of the {'fan_in', 'fan_out', 'fan_avg'}",
+            mode);
     }
     const char *kind = args->distribution ? args->distribution : "None";
     if (strcmp(kind, "uniform") != 0 && strcmp(kind, "normal") != 0 &&

@@ -55,16 +55,19 @@ static cn_tensor *call_l1_l2(const cn_regularizer *self, cn_tensor *x)
     if (args->l1 == 0) {
         return squared(args->l2, x);
     }
-    return args->l2 == 0 ? absolute(args->l1, x) : cn_add(absolute(args->l1, x), squared(args->l2, x));
+    return args->l2 == 0 ? absolute(args->l1, x)
+                         : cn_add(absolute(args->l1, x), squared(args->l2, x));
 }
 
-/* factor · mean over pairs i < j of |cos(xᵢ, xⱼ)|, by the matrix of all products of normalised rows. */
+/* factor · mean over pairs i < j of |cos(xᵢ, xⱼ)|, by the matrix of all products of normalised
+ * rows. */
 static cn_tensor *call_orthogonal(const cn_regularizer *self, cn_tensor *x)
 {
     const cn_regularizer_orthogonal_args *args = self->base.args;
     if (x->shape.rank != 2) {
         char text[256];
-        cn__fail(CN_EVALUE, "Inputs to OrthogonalRegularizer must have rank 2. Received: inputs.shape=%s",
+        cn__fail(CN_EVALUE,
+                 "Inputs to OrthogonalRegularizer must have rank 2. Received: inputs.shape=%s",
                  cn__shape_text(&x->shape, text, sizeof text));
         return NULL;
     }
@@ -92,8 +95,8 @@ static int check_penalty(const char *name, double value, int keras)
         return 0;
     }
     return cn__fail(CN_EVALUE,
-                    "Invalid value for argument %s: expected a non-negative float. Received: %s=%g", name,
-                    name, value);
+                    "Invalid value for argument %s: expected a non-negative float. Received: %s=%g",
+                    name, name, value);
 }
 
 int cn__regularizer_check(void *instance)
@@ -102,10 +105,11 @@ int cn__regularizer_check(void *instance)
     if (self->class == &cn__regularizer_orthogonal.base) {
         const char *mode = ((const cn_regularizer_orthogonal_args *)self->args)->mode;
         if (!mode || (strcmp(mode, "rows") != 0 && strcmp(mode, "columns") != 0)) {
-            return cn__fail(CN_EVALUE,
-                            "Invalid value for argument `mode`. Expected one of {\"rows\", \"columns\"}. "
-                            "Received: mode=%s",
-                            mode ? mode : "None");
+            return cn__fail(
+                CN_EVALUE,
+                "Invalid value for argument `mode`. Expected one of {\"rows\", \"columns\"}. "
+                "Received: mode=%s",
+                mode ? mode : "None");
         }
     }
     if (cn__is_function(self)) {

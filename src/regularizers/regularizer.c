@@ -4,9 +4,10 @@
 #include "core/error.h"
 #include "core/tensor.h"
 
-const cn__kind_info cn__kind_regularizer = {
-    .type = {CN__REGULARIZER, "regularizer", NULL}, .bytes = sizeof(cn_regularizer), .module = "keras.regularizers",
-    .init = cn__regularizer_check};
+const cn__kind_info cn__kind_regularizer = {.type = {CN__REGULARIZER, "regularizer", NULL},
+                                            .bytes = sizeof(cn_regularizer),
+                                            .module = "keras.regularizers",
+                                            .init = cn__regularizer_check};
 
 cn_regularizer *cn_regularizer_new(const cn_regularizer_class *cls, const void *args)
 {
@@ -37,24 +38,24 @@ static cn_tensor *call_function(const cn_regularizer *self, cn_tensor *x)
     return ((regularizer_function)args->code)(x, args->user);
 }
 
-static const cn_regularizer_class function_class = {
-    .base = {.size = sizeof(cn_regularizer_class),
-             .name = "function",
-             .args_size = sizeof(cn__function_args),
-             .fields = cn__function_fields},
-    .call = call_function};
+static const cn_regularizer_class function_class = {.base = {.size = sizeof(cn_regularizer_class),
+                                                             .name = "function",
+                                                             .args_size = sizeof(cn__function_args),
+                                                             .fields = cn__function_fields},
+                                                    .call = call_function};
 
-cn_regularizer *cn_regularizer_from(cn_tensor *(*function)(cn_tensor *x, void *user), void *user, const char *name)
+cn_regularizer *cn_regularizer_from(cn_tensor *(*function)(cn_tensor *x, void *user), void *user,
+                                    const char *name)
 {
     if (!cn__pending() && !function) {
         cn__fail(CN_EVALUE, "cn_regularizer_from: expected a function, got NULL");
         return NULL;
     }
     return cn_regularizer_new(&function_class,
-                         &(const cn__function_args){.size = sizeof(cn__function_args),
-                                                    .name = name ? name : "function",
-                                                    .code = (cn__code)function,
-                                                    .user = user});
+                              &(const cn__function_args){.size = sizeof(cn__function_args),
+                                                         .name = name ? name : "function",
+                                                         .code = (cn__code)function,
+                                                         .user = user});
 }
 
 cn_tensor *cn_regularizer_call(const cn_regularizer *regularizer, cn_tensor *x)
@@ -70,7 +71,8 @@ cn_tensor *cn_regularizer_call(const cn_regularizer *regularizer, cn_tensor *x)
         cn__fail(CN_EVALUE, "The regularizer '%s' should return a scalar, got a tensor of shape %s",
                  class->base.name, cn__shape_text(&y->shape, text, sizeof text));
     } else if (!y && !cn__pending()) {
-        cn__fail(CN_EVALUE, "The regularizer '%s' returned NULL without an error", class->base.name);
+        cn__fail(CN_EVALUE, "The regularizer '%s' returned NULL without an error",
+                 class->base.name);
     }
     return cn__pending() ? NULL : y;
 }

@@ -5,16 +5,20 @@
 #include "utils/config.h"
 
 #if CN__HAVE_JANSSON
-/* Sets a key to a value whose reference it takes; a NULL value is lack of memory, or an error that is pending already. */
+/* Sets a key to a value whose reference it takes; a NULL value is lack of memory, or an error that
+ * is pending already. */
 int cn__json_set(json_t *object, const char *key, json_t *value);
 
 /* The name that Keras 2 and 3 use for a key of Keras 1 in configs of this class, or NULL. */
 const char *cn__legacy_key(cn__kind kind, const char *class_name, const char *key);
-/* Whether an unknown key may be passed over whatever its value: what older versions wrote and nobody needs. */
+/* Whether an unknown key may be passed over whatever its value: what older versions wrote and
+ * nobody needs. */
 bool cn__is_ignored_key(cn__kind kind, const char *key);
-/* Keras 1's {"name": "WeightRegularizer", "l1": …, "l2": …}: a new reference to the object of today, or NULL without an error. */
+/* Keras 1's {"name": "WeightRegularizer", "l1": …, "l2": …}: a new reference to the object of
+ * today, or NULL without an error. */
 json_t *cn__legacy_object(cn__kind kind, const json_t *object);
-/* How Keras before 2.4 wrote an initializer or regularizer: a new reference, or NULL without an error where it is as later. */
+/* How Keras before 2.4 wrote an initializer or regularizer: a new reference, or NULL without an
+ * error where it is as later. */
 json_t *cn__legacy_serialize(const cn__instance *instance, int keras);
 #endif
 

@@ -1,4 +1,5 @@
-/* What older versions of Keras wrote differently: Keras 1's argument names, 2.3's initializers, keys that nobody reads. */
+/* What older versions of Keras wrote differently: Keras 1's argument names, 2.3's initializers,
+ * keys that nobody reads. */
 #include "core/error.h"
 #include "utils/config_internal.h"
 
@@ -44,7 +45,8 @@ const char *cn__legacy_key(cn__kind kind, const char *class_name, const char *ke
     }
     for (size_t i = 0; i < sizeof renamings / sizeof *renamings; i++) {
         const renaming *r = &renamings[i];
-        if ((!r->class_name || strcmp(r->class_name, class_name) == 0) && strcmp(r->older, key) == 0) {
+        if ((!r->class_name || strcmp(r->class_name, class_name) == 0) &&
+            strcmp(r->older, key) == 0) {
             return r->name;
         }
     }
@@ -54,10 +56,29 @@ const char *cn__legacy_key(cn__kind kind, const char *class_name, const char *ke
 bool cn__is_ignored_key(cn__kind kind, const char *key)
 {
     static const char *const layer_keys[] = {
-        "input_dim", "input_length", "input_dtype", "sparse", "ragged", "optional", "mode",
-        "implementation", "time_major", "dynamic", "quantization_config", "fused", "renorm",
-        "renorm_clipping", "renorm_momentum", "virtual_batch_size", "synchronized", "groups",
-        "unroll", "consume_less", "dim_ordering", "autocast", "shared_object_id",
+        "input_dim",
+        "input_length",
+        "input_dtype",
+        "sparse",
+        "ragged",
+        "optional",
+        "mode",
+        "implementation",
+        "time_major",
+        "dynamic",
+        "quantization_config",
+        "fused",
+        "renorm",
+        "renorm_clipping",
+        "renorm_momentum",
+        "virtual_batch_size",
+        "synchronized",
+        "groups",
+        "unroll",
+        "consume_less",
+        "dim_ordering",
+        "autocast",
+        "shared_object_id",
     };
     static const char *const other_keys[] = {
         "dtype", "name", "jit_compile", "is_legacy_optimizer", "fn", "shared_object_id", "autocast",
@@ -99,9 +120,9 @@ static json_t *variance_scaling(const cn__instance *instance)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (strcmp(kinds[i].name, instance->class->name) == 0) {
             int64_t seed = ((const cn_initializer_glorot_uniform_args *)instance->args)->seed;
-            return json_pack("{s:s, s:{s:f, s:s, s:s, s:o}}", "class_name", "VarianceScaling", "config",
-                             "scale", kinds[i].scale, "mode", kinds[i].mode, "distribution",
-                             kinds[i].distribution, "seed",
+            return json_pack("{s:s, s:{s:f, s:s, s:s, s:o}}", "class_name", "VarianceScaling",
+                             "config", "scale", kinds[i].scale, "mode", kinds[i].mode,
+                             "distribution", kinds[i].distribution, "seed",
                              seed == CN_NONE ? json_null() : json_integer(seed));
         }
     }

@@ -7,7 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-/* What is being read: the class and the argument struct that is filled before the instance is made of it. */
+/* What is being read: the class and the argument struct that is filled before the instance is made
+ * of it. */
 typedef struct reading {
     cn__kind kind;
     const cn_class *class;
@@ -17,8 +18,8 @@ typedef struct reading {
 static int wrong_type(const reading *r, const char *key, const char *expected, const json_t *value)
 {
     char *text = cn__json_dumps(value);
-    int code = cn__fail(CN_ETYPE, "%s: `%s` should be %s. Received: %s", r->class->name, key, expected,
-                        text ? text : "…");
+    int code = cn__fail(CN_ETYPE, "%s: `%s` should be %s. Received: %s", r->class->name, key,
+                        expected, text ? text : "…");
     cn__free_mem(text);
     return code;
 }
@@ -105,7 +106,8 @@ static int read_double(const reading *r, const char *key, const json_t *value, d
     return 0;
 }
 
-static int read_scalar(const reading *r, const cn_field *field, const char *key, const json_t *value)
+static int read_scalar(const reading *r, const cn_field *field, const char *key,
+                       const json_t *value)
 {
     void *at = r->args + field->offset;
     int64_t integer = CN_NONE;
@@ -116,7 +118,8 @@ static int read_scalar(const reading *r, const cn_field *field, const char *key,
         if (json_array_size(value) == 1) {
             value = json_array_get(value, 0);
         }
-        if (!read_integer(value, &integer) && !(json_is_null(value) && field->type == CN_FIELD_INT64)) {
+        if (!read_integer(value, &integer) &&
+            !(json_is_null(value) && field->type == CN_FIELD_INT64)) {
             return wrong_type(r, key, "an integer", value);
         }
         if (field->type == CN_FIELD_INT64) {
@@ -131,8 +134,7 @@ static int read_scalar(const reading *r, const cn_field *field, const char *key,
         }
         *(bool *)at = json_is_true(value) || json_integer_value(value) != 0;
         return 0;
-    case CN_FIELD_DOUBLE:
-        return read_double(r, key, value, at);
+    case CN_FIELD_DOUBLE: return read_double(r, key, value, at);
     default:
         if (!json_is_string(value) && !json_is_null(value)) {
             return wrong_type(r, key, "a string", value);
@@ -149,17 +151,12 @@ static int read_field(const reading *r, const cn_field *field, const char *key, 
     case CN_FIELD_INTS:
     case CN_FIELD_SINGLE:
     case CN_FIELD_PAIR:
-    case CN_FIELD_TRIPLE:
-        return read_ints(r, key, value, at);
-    case CN_FIELD_FLOATS:
-        return read_floats(r, key, value, at);
-    case CN_FIELD_DTYPE:
-        return read_dtype(r, key, value, at);
+    case CN_FIELD_TRIPLE: return read_ints(r, key, value, at);
+    case CN_FIELD_FLOATS: return read_floats(r, key, value, at);
+    case CN_FIELD_DTYPE: return read_dtype(r, key, value, at);
     case CN_FIELD_TENSOR:
-    case CN_FIELD_CUSTOM:
-        return 0;
-    default:
-        break;
+    case CN_FIELD_CUSTOM: return 0;
+    default: break;
     }
     cn__kind kind = cn__field_kind(field->type);
     if (!kind) {
@@ -201,7 +198,8 @@ static int unknown_key(const reading *r, const char *key, const json_t *value)
         return 0;
     }
     if (!cn__is_keras3(cn__keras_version())) {
-        return cn__fail(CN_EVALUE, "%s: ('Keyword argument not understood:', '%s')", r->class->name, key);
+        return cn__fail(CN_EVALUE, "%s: ('Keyword argument not understood:', '%s')", r->class->name,
+                        key);
     }
     char *text = cn__json_dumps(value);
     int code = cn__fail(CN_EVALUE, "Unrecognized keyword arguments passed to %s: {'%s': %s}",
@@ -218,18 +216,24 @@ static int read_key(const reading *r, const char *key, const json_t *value)
         field = name ? find_in_class(r, name) : NULL;
     }
     /* A schedule stands where the number would. */
-    if (field && r->kind == CN__OPTIMIZER && json_is_object(value) && field->type == CN_FIELD_DOUBLE &&
-        strcmp(field->name, "learning_rate") == 0) {
+    if (field && r->kind == CN__OPTIMIZER && json_is_object(value) &&
+        field->type == CN_FIELD_DOUBLE && strcmp(field->name, "learning_rate") == 0) {
         field = find_in_class(r, "learning_rate_schedule");
     }
-    return field ? read_field(r, field, key, value) : unknown_key(r, key, value);
+    if (field) {
+        return read_field(r, field, key, value);
+    }
+    const cn__kind_info *info = cn__kind_info_of(r->kind);
+    int done = info->read_key ? info->read_key(r->class, key, value, r->args) : 0;
+    return done ? done : unknown_key(r, key, value);
 }
 
 static void *create_from(reading *r, const json_t *config)
 {
     const char *key;
     json_t *value, *object = (json_t *)(uintptr_t)config;
-    json_object_foreach (object, key, value) {
+    json_object_foreach(object, key, value)
+    {
         if (read_key(r, key, value) < 0) {
             return NULL;
         }
@@ -269,7 +273,8 @@ static const char *string_at(const json_t *object, const char *key)
 
 static void *deserialize_object(cn__kind kind, const json_t *object)
 {
-    const char *name = string_at(object, "class_name"), *registered = string_at(object, "registered_name");
+    const char *name = string_at(object, "class_name"),
+               *registered = string_at(object, "registered_name");
     const json_t *config = json_object_get(object, "config");
     if (name && strcmp(name, "function") == 0 && json_is_string(config)) {
         return cn__deserialize(kind, config);
@@ -279,7 +284,8 @@ static void *deserialize_object(cn__kind kind, const json_t *object)
         void *made = legacy ? cn__deserialize(kind, legacy) : NULL;
         json_decref(legacy);
         if (!legacy && !cn__pending()) {
-            cn__fail(CN_EFORMAT, "A %s's JSON needs a \"class_name\" and a \"config\"", cn__kind_name(kind));
+            cn__fail(CN_EFORMAT, "A %s's JSON needs a \"class_name\" and a \"config\"",
+                     cn__kind_name(kind));
         }
         return made;
     }
@@ -291,9 +297,11 @@ static void *deserialize_object(cn__kind kind, const json_t *object)
         return cn__from_config(kind, class, config);
     }
     if (kind == CN__LAYER && strcmp(name, "Lambda") == 0) {
-        cn__fail(CN_EUNSUPPORTED,
-                 "Requested the deserialization of a `Lambda` layer, whose function is Python code: that "
-                 "cannot be run here. Write it as a layer of your own and register it as \"Lambda\"");
+        cn__fail(
+            CN_EUNSUPPORTED,
+            "Requested the deserialization of a `Lambda` layer, whose function is Python code: "
+            "that "
+            "cannot be run here. Write it as a layer of your own and register it as \"Lambda\"");
     } else {
         cn__unknown_name(kind, name);
     }

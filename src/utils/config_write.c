@@ -15,7 +15,8 @@ int cn__json_set(json_t *object, const char *key, json_t *value)
     return json_object_set_new(object, key, value) < 0 ? cn__no_memory() : 0;
 }
 
-/* The version in whose words a dialect is written: the object's own, if it is of that generation, else the newest. */
+/* The version in whose words a dialect is written: the object's own, if it is of that generation,
+ * else the newest. */
 static int written_version(const cn__instance *instance, cn__dialect dialect)
 {
     if (cn__is_keras3(instance->keras) == (dialect == CN__DIALECT_KERAS3)) {
@@ -54,8 +55,8 @@ static json_t *integer_list(const int64_t *v, int n)
 static json_t *integers(const cn_field *field, const cn_ints *ints)
 {
     int64_t v[8];
-    int exact = field->type == CN_FIELD_SINGLE ? 1
-                : field->type == CN_FIELD_PAIR ? 2
+    int exact = field->type == CN_FIELD_SINGLE   ? 1
+                : field->type == CN_FIELD_PAIR   ? 2
                 : field->type == CN_FIELD_TRIPLE ? 3
                                                  : 0;
     if (ints->v[0] == CN_NONE && cn__ints_count(ints) == 1) {
@@ -66,7 +67,7 @@ static json_t *integers(const cn_field *field, const cn_ints *ints)
     }
     int n = cn__ints_count(ints);
     return n == 1 && field->flags & CN_FIELD_SCALAR ? integer_or_none(ints->v[0])
-                                                     : integer_list(ints->v, n);
+                                                    : integer_list(ints->v, n);
 }
 
 static json_t *floats(const cn_floats *list)
@@ -81,7 +82,8 @@ static json_t *floats(const cn_floats *list)
     return array;
 }
 
-/* A dtype is its name, but a layer's policy is an object in Keras 3 and, if it is not a plain dtype, in Keras 2. */
+/* A dtype is its name, but a layer's policy is an object in Keras 3 and, if it is not a plain
+ * dtype, in Keras 2. */
 static json_t *dtype(const cn__instance *instance, const char *name, cn__dialect dialect)
 {
     bool layer = instance->object.kind == CN__LAYER || instance->object.kind == CN__MODEL;
@@ -92,10 +94,10 @@ static json_t *dtype(const cn__instance *instance, const char *name, cn__dialect
                          "config", "name", word, "registered_name");
     }
     if (layer && dialect == CN__DIALECT_KERAS2 && strncmp(word, "mixed_", 6) == 0) {
-        return keras >= 213 ? json_pack("{s:s, s:s, s:{s:s}, s:n}", "module", "keras.mixed_precision",
-                                        "class_name", "Policy", "config", "name", word,
-                                        "registered_name")
-                            : json_pack("{s:s, s:{s:s}}", "class_name", "Policy", "config", "name", word);
+        return keras >= 213
+                   ? json_pack("{s:s, s:s, s:{s:s}, s:n}", "module", "keras.mixed_precision",
+                               "class_name", "Policy", "config", "name", word, "registered_name")
+                   : json_pack("{s:s, s:{s:s}}", "class_name", "Policy", "config", "name", word);
     }
     return json_string(word);
 }
@@ -115,7 +117,8 @@ static bool has_defaults(const json_t *config, const cn__instance *instance, cn_
     return same;
 }
 
-/* Keras writes a function by its name; one with arguments of its own, which Keras cannot write, as an object. */
+/* Keras writes a function by its name; one with arguments of its own, which Keras cannot write, as
+ * an object. */
 static json_t *activation(const cn__instance *instance, cn__dialect dialect)
 {
     if (instance->object.kind != CN__ACTIVATION) {
@@ -153,14 +156,10 @@ static json_t *field_value(const cn__instance *instance, const cn_field *field, 
 {
     const void *at = (const char *)instance->args + field->offset;
     switch (field->type) {
-    case CN_FIELD_INT:
-        return json_integer(*(const int *)at);
-    case CN_FIELD_INT64:
-        return integer_or_none(*(const int64_t *)at);
-    case CN_FIELD_BOOL:
-        return json_boolean(*(const bool *)at);
-    case CN_FIELD_DOUBLE:
-        return number_or_none(*(const double *)at, field->flags, dialect);
+    case CN_FIELD_INT: return json_integer(*(const int *)at);
+    case CN_FIELD_INT64: return integer_or_none(*(const int64_t *)at);
+    case CN_FIELD_BOOL: return json_boolean(*(const bool *)at);
+    case CN_FIELD_DOUBLE: return number_or_none(*(const double *)at, field->flags, dialect);
     case CN_FIELD_STRING: {
         const char *text = *(const char *const *)at;
         return text ? json_string(text) : json_null();
@@ -168,16 +167,11 @@ static json_t *field_value(const cn__instance *instance, const cn_field *field, 
     case CN_FIELD_INTS:
     case CN_FIELD_SINGLE:
     case CN_FIELD_PAIR:
-    case CN_FIELD_TRIPLE:
-        return integers(field, at);
-    case CN_FIELD_FLOATS:
-        return floats(at);
-    case CN_FIELD_DTYPE:
-        return dtype(instance, *(const char *const *)at, dialect);
-    case CN_FIELD_TENSOR:
-        return json_null();
-    default:
-        return object_value(field, *(const cn__instance *const *)at, dialect);
+    case CN_FIELD_TRIPLE: return integers(field, at);
+    case CN_FIELD_FLOATS: return floats(at);
+    case CN_FIELD_DTYPE: return dtype(instance, *(const char *const *)at, dialect);
+    case CN_FIELD_TENSOR: return json_null();
+    default: return object_value(field, *(const cn__instance *const *)at, dialect);
     }
 }
 
@@ -198,7 +192,8 @@ static int write_fields(const cn__instance *instance, const cn_field *fields, cn
             continue;
         }
         bool older = field->older && dialect == CN__DIALECT_KERAS2;
-        bool name = field->type == CN_FIELD_STRING && strcmp(field->name, "name") == 0 && instance->name;
+        bool name =
+            field->type == CN_FIELD_STRING && strcmp(field->name, "name") == 0 && instance->name;
         json_t *value = name ? json_string(instance->name) : field_value(instance, field, dialect);
         int code = cn__json_set(config, older ? field->older : field->name, value);
         if (code < 0) {
@@ -235,7 +230,8 @@ json_t *cn__get_config(const void *object, cn__dialect dialect)
     return config;
 }
 
-/* {"module", "class_name", "config", "registered_name"} since tf.keras 2.13, {"class_name", "config"} before. */
+/* {"module", "class_name", "config", "registered_name"} since tf.keras 2.13, {"class_name",
+ * "config"} before. */
 static json_t *wrap(const cn__instance *instance, json_t *config, int keras)
 {
     const cn_class *class = instance->class;
@@ -247,11 +243,12 @@ static json_t *wrap(const cn__instance *instance, json_t *config, int keras)
     }
     json_t *object;
     if (keras < 213) {
-        object = json_pack("{s:s, s:o}", "class_name", registered ? registered : class->name, "config",
-                           config);
+        object = json_pack("{s:s, s:o}", "class_name", registered ? registered : class->name,
+                           "config", config);
     } else {
-        object = json_pack("{s:s?, s:s, s:o, s:s?}", "module", package ? NULL : class->module,
-                           "class_name", class->name, "config", config, "registered_name", registered);
+        object =
+            json_pack("{s:s?, s:s, s:o, s:s?}", "module", package ? NULL : class->module,
+                      "class_name", class->name, "config", config, "registered_name", registered);
     }
     cn__free_mem(registered);
     if (!object) {

@@ -14,10 +14,7 @@ static unsigned next_code_point(const char **at)
 {
     const unsigned char *s = (const unsigned char *)*at;
     int more = s[0] >= 0xf0 ? 3 : s[0] >= 0xe0 ? 2 : s[0] >= 0xc0 ? 1 : 0;
-    unsigned code = more == 3   ? s[0] & 7U
-                    : more == 2 ? s[0] & 15U
-                    : more      ? s[0] & 31U
-                                : s[0];
+    unsigned code = more == 3 ? s[0] & 7U : more == 2 ? s[0] & 15U : more ? s[0] & 31U : s[0];
     for (int i = 1; i <= more; i++) {
         if ((s[i] & 0xc0U) != 0x80U) {
             *at += i;
@@ -71,7 +68,8 @@ static void dump_object(cn__text *out, const json_t *value, int depth)
     json_t *item, *object = (json_t *)(uintptr_t)value;
     bool first = true;
     cn__text_append(out, "{", 1);
-    json_object_foreach (object, key, item) {
+    json_object_foreach(object, key, item)
+    {
         cn__text_add(out, "%s", first ? "" : ", ");
         dump_string(out, key);
         cn__text_append(out, ": ", 2);
@@ -89,30 +87,16 @@ static void dump(cn__text *out, const json_t *value, int depth)
         return;
     }
     switch (json_typeof(value)) {
-    case JSON_OBJECT:
-        dump_object(out, value, depth);
-        break;
-    case JSON_ARRAY:
-        dump_array(out, value, depth);
-        break;
-    case JSON_STRING:
-        dump_string(out, json_string_value(value));
-        break;
-    case JSON_INTEGER:
-        cn__text_add(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-        break;
+    case JSON_OBJECT: dump_object(out, value, depth); break;
+    case JSON_ARRAY: dump_array(out, value, depth); break;
+    case JSON_STRING: dump_string(out, json_string_value(value)); break;
+    case JSON_INTEGER: cn__text_add(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value)); break;
     case JSON_REAL:
         cn__text_add(out, "%s", cn__format_double(json_real_value(value), number, sizeof number));
         break;
-    case JSON_TRUE:
-        cn__text_append(out, "true", 4);
-        break;
-    case JSON_FALSE:
-        cn__text_append(out, "false", 5);
-        break;
-    default:
-        cn__text_append(out, "null", 4);
-        break;
+    case JSON_TRUE: cn__text_append(out, "true", 4); break;
+    case JSON_FALSE: cn__text_append(out, "false", 5); break;
+    default: cn__text_append(out, "null", 4); break;
     }
 }
 
@@ -136,13 +120,15 @@ json_t *cn__json_loads(const char *text, size_t length, const char *what)
         return NULL;
     }
     if (length > (size_t)1 << 28) {
-        cn__fail(CN_EFORMAT, "%s: JSON of %zu bytes is longer than the 256 MiB that are read", what, length);
+        cn__fail(CN_EFORMAT, "%s: JSON of %zu bytes is longer than the 256 MiB that are read", what,
+                 length);
         return NULL;
     }
     json_error_t error;
     json_t *value = json_loadb(text, length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
     if (!value) {
-        cn__fail(CN_EFORMAT, "%s: line %d column %d: %s", what, error.line, error.column, error.text);
+        cn__fail(CN_EFORMAT, "%s: line %d column %d: %s", what, error.line, error.column,
+                 error.text);
     }
     return value;
 }
