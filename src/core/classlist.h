@@ -29,7 +29,8 @@
     XX(mean) XX(sum) XX(accuracy) XX(binary_accuracy) XX(categorical_accuracy) XX(sparse_categorical_accuracy) \
     XX(top_k_categorical_accuracy) XX(sparse_top_k_categorical_accuracy) XX(mean_metric_wrapper)
 #define CN__OPTIMIZER_MAP(XX) XX(sgd) XX(rmsprop) XX(adam) XX(adamw)
-#define CN__CALLBACK_MAP(XX) XX(history) XX(reduce_lr_on_plateau) XX(lambda) XX(terminate_on_nan)
+#define CN__CALLBACK_MAP(XX) XX(history) XX(reduce_lr_on_plateau) XX(lambda) XX(terminate_on_nan) \
+    XX(early_stopping) XX(learning_rate_scheduler) XX(csv_logger)
 /* clang-format on */
 
 /* XX(KIND, name): the record cn__kind_<name>. */
