@@ -37,12 +37,15 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static uint64_t state;
+
 static float uniform(void)
 {
-    static uint64_t s = 88172645463325252ull;
+    uint64_t s = state;
     s ^= s << 13;
     s ^= s >> 7;
     s ^= s << 17;
+    state = s;
     return (float)(uint32_t)(s >> 24) * (1.0f / 4294967296.0f);
 }
 
@@ -72,6 +75,7 @@ static void prepare(run *r, const layer *l, const cn__conv *k)
 {
     cn__block *b = &r->b;
     memset(r, 0, sizeof *r);
+    state = 88172645463325252ull;
     r->k = k;
     r->images = l->images;
     r->first = l->first;

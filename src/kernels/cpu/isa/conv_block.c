@@ -1,9 +1,9 @@
 /* Blocks: strips of the input, the choice between the methods, packing. */
 #include "conv_block.h"
 
-/* Copies columns [-pad, sw - pad) of one row of x, which has w pixels, to dst; zeros outside; row
- * NULL: all zeros. */
-static void copy_row(const cn__block *b, const plan *p, const float *row, float *dst)
+/* Copies columns [-pad, sw - pad) of one row of x, `channels` floats of each pixel; zeros outside;
+ * row NULL: all zeros. */
+static void copy_row(const cn__block *b, const plan *p, const float *row, int channels, float *dst)
 {
     int cols = least(p->sw - b->pad, b->w), lead = b->pad * p->px;
     if (!row || cols <= 0) {
@@ -15,11 +15,13 @@ static void copy_row(const cn__block *b, const plan *p, const float *row, float 
     if (p->px == b->cin) {
         memcpy(q, row, sizeof(float) * (size_t)cols * (size_t)b->cin);
     } else {
-        int full = b->cin / LANES * LANES;
-        for (int j = 0; j < cols; j++) {
+        const int full = channels / LANES * LANES, padded = round_up(channels, LANES);
+        const int64_t px = p->px, cin = b->cin;
+        for (int64_t j = 0; j < cols; j++) {
             for (int c = 0; c < full; c += LANES)
-                cn__store(q + j * p->px + c, cn__load(row + j * b->cin + c));
-            cn__store(q + j * p->px + full, load_n(row + j * b->cin + full, b->cin - full));
+                cn__store(q + j * px + c, cn__load(row + j * cin + c));
+            if (full < padded)
+                cn__store(q + j * px + full, load_n(row + j * cin + full, channels - full));
         }
     }
     int rest = p->sw - b->pad - cols;
@@ -28,34 +30,39 @@ static void copy_row(const cn__block *b, const plan *p, const float *row, float 
 }
 
 const float *block_source(const cn__block *b, const plan *p, const float *x, int64_t image,
-                          int images, int ty, int rows, float *copy)
+                          int images, int ty, int rows, int first, float *copy)
 {
     if (!p->copy)
         return x + image * b->x_image + 2 * ty * b->x_row;
+    int channels = least(p->px, b->cin - first);
     for (int n = 0; n < images; n++)
         for (int i = 0; i < 2 * rows + 2; i++) {
             int r = 2 * ty + i - b->pad;
             const float *row =
-                r >= 0 && r < b->h ? x + (image + n) * b->x_image + r * b->x_row : NULL;
-            copy_row(b, p, row, copy + n * p->is + i * p->rs);
+                r >= 0 && r < b->h ? x + (image + n) * b->x_image + r * b->x_row + first : NULL;
+            copy_row(b, p, row, channels, copy + n * p->is + i * p->rs);
         }
     return copy;
 }
 
 void block_add_back(const cn__block *b, const plan *p, float *dx, int64_t image, int images, int ty,
-                    int rows, const float *copy)
+                    int rows, int first, const float *copy)
 {
-    int cols = least(p->sw - b->pad, b->w);
+    const int channels = least(p->px, b->cin - first), full = channels / LANES * LANES;
+    const int64_t cols = least(p->sw - b->pad, b->w), px = p->px, cin = b->cin;
     for (int n = 0; n < images; n++)
         for (int i = 0; i < 2 * rows + 2; i++) {
             int r = 2 * ty + i - b->pad;
             if (r < 0 || r >= b->h)
                 continue;
-            float *d = dx + (image + n) * b->x_image + r * b->x_row;
+            float *d = dx + (image + n) * b->x_image + r * b->x_row + first;
             const float *s = copy + n * p->is + i * p->rs + b->pad * p->px;
-            for (int j = 0; j < cols; j++)
-                for (int c = 0; c < b->cin; c++)
-                    d[j * b->cin + c] += s[j * p->px + c];
+            for (int64_t j = 0; j < cols; j++, d += cin, s += px) {
+                for (int c = 0; c < full; c += LANES)
+                    cn__store(d + c, cn__load(d + c) + cn__load(s + c));
+                for (int c = full; c < channels; c++)
+                    d[c] += s[c];
+            }
         }
 }
 

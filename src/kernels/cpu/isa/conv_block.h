@@ -75,10 +75,10 @@ CN__INLINE int64_t plan_copy_floats(const plan *p)
 /* The source of tile rows [ty, ty + rows) of `images` images from `image` on: x itself, or its
  * copy. */
 const float *block_source(const cn__block *b, const plan *p, const float *x, int64_t image,
-                          int images, int ty, int rows, float *copy);
+                          int images, int ty, int rows, int first, float *copy);
 /* Adds a strip of gradients with the layout of the copy to dx; the opposite of block_source. */
 void block_add_back(const cn__block *b, const plan *p, float *dx, int64_t image, int images, int ty,
-                    int rows, const float *copy);
+                    int rows, int first, const float *copy);
 /* Offsets of the strip's tiles: into the source, and into y (from the first row and image of the
  * strip). */
 int block_tiles(const cn__block *b, const plan *p, int images, int rows, int32_t *source,

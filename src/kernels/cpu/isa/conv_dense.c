@@ -189,12 +189,12 @@ void dense_backward(const cn__block *b, const float *x, const float *w, const fl
             gradients(b, &s, y, winner, dy, scale, db, image * b->y_image + 2 * ty * b->y_row,
                       images, high);
             if (dw)
-                weights(b, &p, &s, block_source(b, &p, x, image, images, ty, tiles, s.copy), dw,
+                weights(b, &p, &s, block_source(b, &p, x, image, images, ty, tiles, 0, s.copy), dw,
                         rows);
             if (dx && p.copy) {
                 memset(s.copy, 0, sizeof(float) * (size_t)(p.is * images));
                 data(b, &p, &s, w, s.copy, rows);
-                block_add_back(b, &p, dx, image, images, ty, tiles, s.copy);
+                block_add_back(b, &p, dx, image, images, ty, tiles, 0, s.copy);
             } else if (dx) {
                 data(b, &p, &s, w, dx + image * b->x_image + 2 * ty * b->x_row, rows);
             }

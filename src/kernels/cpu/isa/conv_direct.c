@@ -106,7 +106,7 @@ void direct_forward(const cn__block *b, const float *x, const float *packed, con
         int images = end - image < p.images ? (int)(end - image) : p.images;
         for (int ty = 0; ty < p.th; ty += p.rows) {
             int tiles = least(p.rows, p.th - ty), high = least(2 * tiles, b->oh - 2 * ty);
-            const float *src = block_source(b, &p, x, image, images, ty, tiles, s.copy);
+            const float *src = block_source(b, &p, x, image, images, ty, tiles, 0, s.copy);
             products(b, &p, &s, src, packed, pixels(b, &p, &s, images, high));
             finish_strip(b, f, &s, images, high,
                          image * b->y_image + (b->pool ? 1 : 2) * ty * b->y_row);

@@ -35,9 +35,18 @@ int64_t few_scratch(const cn__block *b)
                                   const buffers *s, int tiles, const float *w, const finish *f,    \
                                   int c, int last, int64_t at)                                     \
     {                                                                                              \
-        int wp = round_up(b->cout, LANES);                                                         \
+        const int64_t wp = round_up(b->cout, LANES), rs = p->rs;                                   \
+        const int32_t *const from = s->source, *const to = s->out;                                 \
+        const finish end = *f;                                                                     \
+        cn__vf g[9 * C][V];                                                                        \
+        CN__UNROLL                                                                                 \
+        for (int k = 0; k < 9 * C; k++) {                                                          \
+            CN__UNROLL                                                                             \
+            for (int j = 0; j < V; j++)                                                            \
+                g[k][j] = cn__load(w + k * wp + c + j * LANES);                                    \
+        }                                                                                          \
         for (int t = 0; t < tiles; t++) {                                                          \
-            const float *x = source + s->source[t];                                                \
+            const float *x = source + from[t];                                                     \
             cn__vf y[4][V];                                                                        \
             CN__UNROLL                                                                             \
             for (int i = 0; i < 4; i++) {                                                          \
@@ -46,30 +55,31 @@ int64_t few_scratch(const cn__block *b)
                     y[i][j] = cn__splat(0);                                                        \
             }                                                                                      \
             CN__UNROLL                                                                             \
-            for (int k = 0; k < 9 * C; k++) {                                                      \
-                const float *q = x + k / (3 * C) * p->rs + k % (3 * C);                            \
-                cn__vf g[V];                                                                       \
+            for (int r = 0; r < 4; r++, x += rs) {                                                 \
                 CN__UNROLL                                                                         \
-                for (int j = 0; j < V; j++)                                                        \
-                    g[j] = cn__load(w + k * wp + c + j * LANES);                                   \
-                CN__UNROLL                                                                         \
-                for (int i = 0; i < 4; i++) {                                                      \
-                    cn__vf e = cn__splat(q[i / 2 * p->rs + i % 2 * C]);                            \
+                for (int q = 0; q < 4 * C; q++) {                                                  \
+                    cn__vf e = cn__splat(x[q]);                                                    \
                     CN__UNROLL                                                                     \
-                    for (int j = 0; j < V; j++)                                                    \
-                        y[i][j] = cn__fma(e, g[j], y[i][j]);                                       \
+                    for (int i = 0; i < 4; i++) {                                                  \
+                        if (r < i / 2 || r - i / 2 > 2 || q < i % 2 * C || q - i % 2 * C >= 3 * C) \
+                            continue;                                                              \
+                        CN__UNROLL                                                                 \
+                        for (int j = 0; j < V; j++)                                                \
+                            y[i][j] =                                                              \
+                                cn__fma(e, g[(r - i / 2) * 3 * C + q - i % 2 * C][j], y[i][j]);    \
+                    }                                                                              \
                 }                                                                                  \
             }                                                                                      \
-            int64_t o = at + s->out[t] + c;                                                        \
+            int64_t o = at + to[t] + c;                                                            \
             CN__UNROLL                                                                             \
             for (int j = 0; j < V - 1; j++)                                                        \
-                finish_pool(f, y[0][j], y[1][j], y[2][j], y[3][j], c + j * LANES, o + j * LANES,   \
-                            LANES);                                                                \
+                finish_pool(&end, y[0][j], y[1][j], y[2][j], y[3][j], c + j * LANES,               \
+                            o + j * LANES, LANES);                                                 \
             if (last == LANES)                                                                     \
-                finish_pool(f, y[0][V - 1], y[1][V - 1], y[2][V - 1], y[3][V - 1],                 \
+                finish_pool(&end, y[0][V - 1], y[1][V - 1], y[2][V - 1], y[3][V - 1],              \
                             c + (V - 1) * LANES, o + (V - 1) * LANES, LANES);                      \
             else                                                                                   \
-                finish_pool(f, y[0][V - 1], y[1][V - 1], y[2][V - 1], y[3][V - 1],                 \
+                finish_pool(&end, y[0][V - 1], y[1][V - 1], y[2][V - 1], y[3][V - 1],              \
                             c + (V - 1) * LANES, o + (V - 1) * LANES, last);                       \
         }                                                                                          \
     }
@@ -99,7 +109,7 @@ void few_forward(const cn__block *b, const float *x, const float *w, const finis
         int images = end - image < p.images ? (int)(end - image) : p.images;
         for (int ty = 0; ty < p.th; ty += p.rows) {
             int rows = least(p.rows, p.th - ty);
-            const float *src = block_source(b, &p, x, image, images, ty, rows, s.copy);
+            const float *src = block_source(b, &p, x, image, images, ty, rows, 0, s.copy);
             int tiles = block_tiles(b, &p, images, rows, s.source, s.out);
             int64_t at = image * b->y_image + ty * b->y_row;
             for (int c = 0; c < b->cout; c += 2 * LANES) {
@@ -164,11 +174,13 @@ CN__INLINE cn__vf picker_add(const picker *p, const float *patch, cn__vf g, cn__
 
 /* One strip, V vectors of output channels from c on (n in the last one), input channel i. */
 #define FEW_WEIGHTS(V)                                                                             \
-    static void weights_##V(const cn__block *b, const buffers *s, int tiles,                       \
-                            const uint8_t *winner, const float *dy, float scale, float *dw, int c, \
-                            int last, int i, float *sums)                                          \
+    CN__INLINE void weights_##V(const cn__block *b, const buffers *s, int tiles,                   \
+                                const uint8_t *winner, const float *dy, float scale, float *dw,    \
+                                int c, int last, int i, float *sums)                               \
     {                                                                                              \
-        int wp = round_up(b->cout, LANES);                                                         \
+        const int64_t wp = round_up(b->cout, LANES), cin = b->cin;                                 \
+        const float *const patches = s->patch + i * 16;                                            \
+        const int32_t *const to = s->out;                                                          \
         float *d = dw + (int64_t)i * wp + c;                                                       \
         const cn__vf scales = cn__splat(scale);                                                    \
         cn__vf t[9][V], total[V];                                                                  \
@@ -177,14 +189,14 @@ CN__INLINE cn__vf picker_add(const picker *p, const float *patch, cn__vf g, cn__
             total[j] = cn__load(sums + c + j * LANES);                                             \
             CN__UNROLL                                                                             \
             for (int k = 0; k < 9; k++)                                                            \
-                t[k][j] = cn__load(d + (int64_t)k * b->cin * wp + j * LANES);                      \
+                t[k][j] = cn__load(d + k * cin * wp + j * LANES);                                  \
         }                                                                                          \
         for (int q = 0; q < tiles; q++) {                                                          \
-            const float *patch = s->patch + ((int64_t)q * b->cin + i) * 16;                        \
+            const float *patch = patches + q * cin * 16;                                           \
             CN__UNROLL                                                                             \
             for (int j = 0; j < V; j++) {                                                          \
                 int n = j < V - 1 ? LANES : last;                                                  \
-                int64_t at = s->out[q] + c + j * LANES;                                            \
+                int64_t at = to[q] + c + j * LANES;                                                \
                 cn__vi k = load_bytes(winner + at, n);                                             \
                 cn__vf g = load_n(dy + at, n) * scales;                                            \
                 g = select_f(mask_eq_i(k, splat_i(255)), cn__splat(0), g);                         \
@@ -201,7 +213,7 @@ CN__INLINE cn__vf picker_add(const picker *p, const float *patch, cn__vf g, cn__
                 cn__store(sums + c + j * LANES, total[j]);                                         \
             CN__UNROLL                                                                             \
             for (int k = 0; k < 9; k++)                                                            \
-                cn__store(d + (int64_t)k * b->cin * wp + j * LANES, t[k][j]);                      \
+                cn__store(d + k * cin * wp + j * LANES, t[k][j]);                                  \
         }                                                                                          \
     }
 FEW_WEIGHTS(1)
@@ -270,7 +282,7 @@ void few_weights(const cn__block *b, const float *x, const uint8_t *winner, cons
             int tiles = block_tiles(b, &p, images, rows, s.source, s.out);
             int64_t at = image * b->y_image + ty * b->y_row;
             if (dw) {
-                const float *src = block_source(b, &p, x, image, images, ty, rows, s.copy);
+                const float *src = block_source(b, &p, x, image, images, ty, rows, 0, s.copy);
                 gather_patches(b, &p, src, &s, tiles);
                 weights_strip(b, &s, tiles, winner + at, dy + at, scale, dw);
             } else {

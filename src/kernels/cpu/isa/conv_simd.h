@@ -16,6 +16,9 @@
 #define CN__UNROLL
 #endif
 
+/* A kernel that is inlined among others loses registers to what they keep. */
+#define CN__NOINLINE __attribute__((noinline))
+
 #define LANES CN__LANES
 
 static inline __attribute__((unused)) int round_up(int n, int m)
@@ -204,10 +207,13 @@ CN__INLINE cn__vi load_bytes(const uint8_t *p, int n)
             t[i] = p[i];
     return (cn__vi)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)t));
 #elif LANES == 4
-    cn__vi v = {0, 0, 0, 0};
+    uint8_t t[4] = {0};
+    int32_t all;
     for (int i = 0; i < n; i++)
-        v[i] = p[i];
-    return v;
+        t[i] = p[i];
+    memcpy(&all, t, 4);
+    __m128i zero = _mm_setzero_si128(), v = _mm_unpacklo_epi8(_mm_cvtsi32_si128(all), zero);
+    return (cn__vi)_mm_unpacklo_epi16(v, zero);
 #else
     (void)n;
     return *p;
@@ -223,8 +229,19 @@ CN__INLINE void store_bytes(uint8_t *p, cn__vi v, int n)
     else
         _mm_mask_storeu_epi8(p, (__mmask16)((1u << n) - 1), b);
 #elif LANES > 1
-    for (int i = 0; i < n; i++)
-        p[i] = (uint8_t)v[i];
+#if LANES == 8
+    __m128i w = _mm_packs_epi32(_mm256_castsi256_si128((__m256i)v),
+                                _mm256_extracti128_si256((__m256i)v, 1));
+#else
+    __m128i w = _mm_packs_epi32((__m128i)v, (__m128i)v);
+#endif
+    uint8_t t[16];
+    _mm_storeu_si128((__m128i *)(void *)t, _mm_packus_epi16(w, w));
+    if (n == LANES)
+        memcpy(p, t, LANES);
+    else
+        for (int i = 0; i < n; i++)
+            p[i] = t[i];
 #else
     (void)n;
     *p = (uint8_t)v;

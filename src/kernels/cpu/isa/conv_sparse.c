@@ -11,6 +11,22 @@ enum { SPARSE_VECTORS = 2 };
 enum { SPARSE_VECTORS = 1 };
 #endif
 
+/* Channels of a slice. Unless x consists of one, slices of it and of dx are kept apart while they
+ * are worked on: pixels far from each other would compete for the same sets of the first cache. */
+enum { SLICE = SPARSE_VECTORS * LANES };
+
+static plan sparse_plan(const cn__block *b)
+{
+    plan p = plan_make(b, SPARSE_TILES, 0);
+    if (p.copy || b->cin != SLICE) {
+        p.copy = 1;
+        p.px = SLICE;
+        p.rs = (int64_t)p.sw * SLICE;
+        p.is = p.sh * p.rs;
+    }
+    return p;
+}
+
 /* For each output channel, `count` gradients and where in the source their 3x3 pixels begin. */
 typedef struct buffers {
     float *copy, *g, *sums;
@@ -36,7 +52,7 @@ static buffers take(const cn__block *b, const plan *p, arena *a)
 int64_t sparse_scratch(const cn__block *b)
 {
     int64_t most = 0;
-    plan p = plan_make(b, SPARSE_TILES, 1);
+    plan p = sparse_plan(b);
     arena a = arena_at(NULL);
     take(b, &p, &a);
     most = a.used + ARENA_SLACK;
@@ -111,12 +127,15 @@ static void lists_make(const cn__block *b, const plan *p, const buffers *s, int 
 
 /* dw[c][tap][..] += g * x of the tap, over V vectors of input channels from i on. */
 #define SPARSE_WEIGHTS(V)                                                                          \
-    static void weights_##V(const plan *p, const buffers *s, const float *x, float *dw, int outs,  \
-                            int64_t size, int tap, int i)                                          \
+    static CN__NOINLINE void weights_##V(const plan *p, const buffers *s, const float *x,          \
+                                         float *dw, int outs, int64_t size, int tap, int i)        \
     {                                                                                              \
+        const int64_t rs = p->rs, px = p->px, capacity = s->capacity;                              \
+        const float *const gs = s->g;                                                              \
+        const int32_t *const ats = s->at, *const counts = s->count;                                \
         for (int c = 0; c < outs; c++) {                                                           \
-            const float *g = s->g + (int64_t)c * s->capacity;                                      \
-            const int32_t *at = s->at + (int64_t)c * s->capacity;                                  \
+            const float *g = gs + c * capacity;                                                    \
+            const int32_t *at = ats + c * capacity;                                                \
             float *d = dw + c * size + i;                                                          \
             cn__vf t[9][V];                                                                        \
             CN__UNROLL                                                                             \
@@ -125,15 +144,18 @@ static void lists_make(const cn__block *b, const plan *p, const buffers *s, int 
                 for (int j = 0; j < V; j++)                                                        \
                     t[k][j] = cn__load(d + k * tap + j * LANES);                                   \
             }                                                                                      \
-            for (int e = 0, n = s->count[c]; e < n; e++) {                                         \
-                const float *q = x + at[e] + i;                                                    \
+            for (int e = 0, n = counts[c]; e < n; e++) {                                           \
+                const float *q = x + at[e];                                                        \
                 cn__vf v = cn__splat(g[e]);                                                        \
                 CN__UNROLL                                                                         \
-                for (int k = 0; k < 9; k++) {                                                      \
+                for (int r = 0; r < 3; r++, q += rs) {                                             \
                     CN__UNROLL                                                                     \
-                    for (int j = 0; j < V; j++)                                                    \
-                        t[k][j] = cn__fma(cn__load(q + k / 3 * p->rs + k % 3 * p->px + j * LANES), \
-                                          v, t[k][j]);                                             \
+                    for (int k = 0; k < 3; k++) {                                                  \
+                        CN__UNROLL                                                                 \
+                        for (int j = 0; j < V; j++)                                                \
+                            t[3 * r + k][j] =                                                      \
+                                cn__fma(cn__load(q + k * px + j * LANES), v, t[3 * r + k][j]);     \
+                    }                                                                              \
                 }                                                                                  \
             }                                                                                      \
             CN__UNROLL                                                                             \
@@ -147,12 +169,15 @@ static void lists_make(const cn__block *b, const plan *p, const buffers *s, int 
 
 /* dx of the tap += g * w[c][tap][..]. */
 #define SPARSE_DATA(V)                                                                             \
-    static void data_##V(const plan *p, const buffers *s, const float *w, float *dx, int outs,     \
-                         int64_t size, int tap, int i)                                             \
+    static CN__NOINLINE void data_##V(const plan *p, const buffers *s, const float *w, float *dx,  \
+                                      int outs, int64_t size, int tap, int i)                      \
     {                                                                                              \
+        const int64_t rs = p->rs, px = p->px, capacity = s->capacity;                              \
+        const float *const gs = s->g;                                                              \
+        const int32_t *const ats = s->at, *const counts = s->count;                                \
         for (int c = 0; c < outs; c++) {                                                           \
-            const float *g = s->g + (int64_t)c * s->capacity;                                      \
-            const int32_t *at = s->at + (int64_t)c * s->capacity;                                  \
+            const float *g = gs + c * capacity;                                                    \
+            const int32_t *at = ats + c * capacity;                                                \
             const float *d = w + c * size + i;                                                     \
             cn__vf t[9][V];                                                                        \
             CN__UNROLL                                                                             \
@@ -161,15 +186,18 @@ static void lists_make(const cn__block *b, const plan *p, const buffers *s, int 
                 for (int j = 0; j < V; j++)                                                        \
                     t[k][j] = cn__load(d + k * tap + j * LANES);                                   \
             }                                                                                      \
-            for (int e = 0, n = s->count[c]; e < n; e++) {                                         \
-                float *q = dx + at[e] + i;                                                         \
+            for (int e = 0, n = counts[c]; e < n; e++) {                                           \
+                float *q = dx + at[e];                                                             \
                 cn__vf v = cn__splat(g[e]);                                                        \
                 CN__UNROLL                                                                         \
-                for (int k = 0; k < 9; k++) {                                                      \
+                for (int r = 0; r < 3; r++, q += rs) {                                             \
                     CN__UNROLL                                                                     \
-                    for (int j = 0; j < V; j++) {                                                  \
-                        float *z = q + k / 3 * p->rs + k % 3 * p->px + j * LANES;                  \
-                        cn__store(z, cn__fma(t[k][j], v, cn__load(z)));                            \
+                    for (int k = 0; k < 3; k++) {                                                  \
+                        CN__UNROLL                                                                 \
+                        for (int j = 0; j < V; j++) {                                              \
+                            float *z = q + k * px + j * LANES;                                     \
+                            cn__store(z, cn__fma(t[3 * r + k][j], v, cn__load(z)));                \
+                        }                                                                          \
                     }                                                                              \
                 }                                                                                  \
             }                                                                                      \
@@ -183,59 +211,66 @@ SPARSE_WEIGHTS(2)
 SPARSE_DATA(2)
 #endif
 
-/* The input channels are the outer loop, so that a slice of x or dx stays in the first cache. */
-static void both(const cn__block *b, const plan *p, const buffers *s, const float *x, float *dw,
-                 const float *w, float *dx)
+/* One slice of input channels from i on; x or dx NULL: not this gradient. */
+static void slice(const cn__block *b, const plan *p, const buffers *s, const float *x, float *dw,
+                  const float *w, float *dx, int i)
 {
-    int tap = round_up(b->cin, LANES), i = 0;
+    int tap = round_up(b->cin, LANES);
     int64_t size = (int64_t)9 * tap;
 #if LANES == 16
-    for (; i + 2 * LANES <= tap; i += 2 * LANES) {
-        if (dw)
+    if (i + 2 * LANES <= tap) {
+        if (x)
             weights_2(p, s, x, dw, b->cout, size, tap, i);
         if (dx)
             data_2(p, s, w, dx, b->cout, size, tap, i);
+        return;
     }
 #endif
-    for (; i < tap; i += LANES) {
-        if (dw)
-            weights_1(p, s, x, dw, b->cout, size, tap, i);
-        if (dx)
-            data_1(p, s, w, dx, b->cout, size, tap, i);
-    }
+    if (x)
+        weights_1(p, s, x, dw, b->cout, size, tap, i);
+    if (dx)
+        data_1(p, s, w, dx, b->cout, size, tap, i);
+}
+
+static void clear(const cn__block *b, float *dx, int64_t begin, int64_t end)
+{
+    for (int64_t n = begin; n < end; n++)
+        for (int r = 0; r < b->h; r++)
+            memset(dx + n * b->x_image + r * b->x_row, 0,
+                   sizeof(float) * (size_t)b->w * (size_t)b->cin);
 }
 
 void sparse_backward(const cn__block *b, const float *x, const float *w, const uint8_t *winner,
                      const float *dy, float scale, float *dx, float *dw, float *db, float *scratch,
                      int64_t begin, int64_t end)
 {
-    plan p = plan_make(b, SPARSE_TILES, 1);
+    plan p = sparse_plan(b);
     arena a = arena_at(scratch);
     buffers s = take(b, &p, &a);
     memset(s.sums, 0, sizeof(float) * (size_t)round_up(b->cout, LANES));
     if (db)
         memcpy(s.sums, db, sizeof(float) * (size_t)b->cout);
-    if (dx)
-        for (int64_t n = begin; n < end; n++)
-            for (int r = 0; r < b->h; r++)
-                memset(dx + n * b->x_image + r * b->x_row, 0,
-                       sizeof(float) * (size_t)b->w * (size_t)b->cin);
     for (int64_t image = begin; image < end; image += p.images) {
         int images = end - image < p.images ? (int)(end - image) : p.images;
+        if (dx)
+            clear(b, dx, image, image + images);
         for (int ty = 0; ty < p.th; ty += p.rows) {
             int rows = least(p.rows, p.th - ty);
             int tiles = block_tiles(b, &p, images, rows, s.source, s.out);
             int64_t at = image * b->y_image + ty * b->y_row;
             lists_make(b, &p, &s, tiles, winner + at, dy + at, scale);
-            if (dw)
-                both(b, &p, &s, block_source(b, &p, x, image, images, ty, rows, s.copy), dw, w,
-                     NULL);
-            if (dx && p.copy) {
-                memset(s.copy, 0, sizeof(float) * (size_t)(p.is * images));
-                both(b, &p, &s, NULL, NULL, w, s.copy);
-                block_add_back(b, &p, dx, image, images, ty, rows, s.copy);
-            } else if (dx) {
-                both(b, &p, &s, NULL, NULL, w, dx + image * b->x_image + 2 * ty * b->x_row);
+            for (int c = 0; c < b->cin; c += SLICE) {
+                if (dw)
+                    slice(b, &p, &s, block_source(b, &p, x, image, images, ty, rows, c, s.copy), dw,
+                          w, NULL, c);
+                if (!dx)
+                    continue;
+                float *to = p.copy ? s.copy : dx + image * b->x_image + 2 * ty * b->x_row;
+                if (p.copy)
+                    memset(to, 0, sizeof(float) * (size_t)(p.is * images));
+                slice(b, &p, &s, NULL, NULL, w, to, c);
+                if (p.copy)
+                    block_add_back(b, &p, dx, image, images, ty, rows, c, to);
             }
         }
     }

@@ -118,6 +118,7 @@ void winograd_pack_flipped(const float *w, int cin, int cout, float *u)
 static void input_transform(const float *source, const plan *p, const int32_t *tile, int tiles,
                             int channels, float *v, int64_t vs)
 {
+    const int64_t rs = p->rs, px = p->px;
     for (int t = 0; t < tiles; t++)
         for (int c = 0; c < channels; c += LANES) {
             const float *s = source + tile[t] + c;
@@ -125,9 +126,9 @@ static void input_transform(const float *source, const plan *p, const int32_t *t
             cn__vf d[4][4];
             CN__UNROLL
             for (int i = 0; i < 4; i++) {
-                const float *r = s + i * p->rs;
-                cn__vf a = cn__load(r), e = cn__load(r + p->px), f = cn__load(r + 2 * p->px),
-                       g = cn__load(r + 3 * p->px);
+                const float *r = s + i * rs;
+                cn__vf a = cn__load(r), e = cn__load(r + px), f = cn__load(r + 2 * px),
+                       g = cn__load(r + 3 * px);
                 d[i][0] = a - f;
                 d[i][1] = e + f;
                 d[i][2] = f - e;
@@ -172,14 +173,16 @@ CN__INLINE void finish_pool_vector(const finish *f, const float *m, int64_t ms, 
 static void finish_tiles(const cn__block *b, const finish *f, const buffers *s, int tiles,
                          int64_t at)
 {
-    int full = b->cout / LANES * LANES;
+    const int full = b->cout / LANES * LANES, rest = b->cout - full;
+    const finish end = *f;
+    const int64_t ms = s->ms;
     for (int t = 0; t < tiles; t++) {
         const float *m = s->m + (int64_t)t * s->mp;
         int64_t y = at + s->out[t];
         for (int c = 0; c < full; c += LANES)
-            finish_pool_vector(f, m + c, s->ms, c, y + c, LANES);
-        if (full < b->cout)
-            finish_pool_vector(f, m + full, s->ms, full, y + full, b->cout - full);
+            finish_pool_vector(&end, m + c, ms, c, y + c, LANES);
+        if (rest)
+            finish_pool_vector(&end, m + full, ms, full, y + full, rest);
     }
 }
 
@@ -217,7 +220,7 @@ void winograd_forward(const cn__block *b, const float *x, const float *u, const 
         int images = end - image < p.images ? (int)(end - image) : p.images;
         for (int ty = 0; ty < p.th; ty += p.rows) {
             int rows = least(p.rows, p.th - ty);
-            const float *src = block_source(b, &p, x, image, images, ty, rows, s.copy);
+            const float *src = block_source(b, &p, x, image, images, ty, rows, 0, s.copy);
             int tiles = block_tiles(b, &p, images, rows, s.source, s.out);
             input_transform(src, &p, s.source, tiles, s.vp, s.v, s.vs);
             for (int k = 0; k < 16; k++)
@@ -267,7 +270,7 @@ void winograd_weights(const cn__block *b, const float *x, const float *dy, float
         int images = end - image < p.images ? (int)(end - image) : p.images;
         for (int ty = 0; ty < p.th; ty += p.rows) {
             int rows = least(p.rows, p.th - ty);
-            const float *src = block_source(b, &p, x, image, images, ty, rows, s.copy);
+            const float *src = block_source(b, &p, x, image, images, ty, rows, 0, s.copy);
             int tiles = block_tiles(b, &p, images, rows, s.source, s.out);
             input_transform(src, &p, s.source, tiles, s.vp, s.v, s.vs);
             for (int t = 0; t < tiles; t++) {
