@@ -1,8 +1,11 @@
 /* Numeric gradients, once and twice, of every op in the list; an op without a case here fails. */
 #include "gradients.h"
 
+#include "kernels/reference/resample.h"
+#include "kernels/reference/window.h"
 #include "ops/cross_entropy.h"
 #include "ops/op.h"
+#include <cornu/nn.h>
 
 #include <math.h>
 #include <setjmp.h>
@@ -146,6 +149,43 @@ CALL(triu, cn_triu(in[0], 1))
 CALL(diag, cn_diag(in[0], 1))
 CALL(identity, cn_identity(in[0]))
 CALL(condition, cn__apply3(&cn__op_condition, NULL, cn_cast(in[0], CN_BOOL), in[1], in[2]))
+/* A window of 3 by 2, strides 2 and 1, dilation 1 and 2, padding "same" in front and behind: attrs
+ * of conv. */
+#define CONV                                                                                       \
+    &(cn__attrs)                                                                                   \
+    {                                                                                              \
+        .i = {                                                                                     \
+            [CN__WINDOW_STRIDE] = 2,                                                               \
+            1,                                                                                     \
+            [CN__WINDOW_DILATION] = 1,                                                             \
+            2,                                                                                     \
+            [CN__WINDOW_BEFORE] = 1,                                                               \
+            [CN__WINDOW_AFTER] = 1,                                                                \
+            1,                                                                                     \
+            [CN__WINDOW_GROUPS] = 2                                                                \
+        }                                                                                          \
+    }
+CALL(conv, cn__apply2(&cn__op_conv, CONV, in[0], in[1]))
+CALL(conv_gradient_input, cn__apply3(&cn__op_conv_gradient_input, CONV, in[0], in[1], in[2]))
+CALL(conv_transpose, cn_conv_transpose(in[0], in[1], .strides = {2, 1}, .padding = "same"))
+CALL(conv_gradient_kernel, cn__apply3(&cn__op_conv_gradient_kernel, CONV, in[0], in[1], in[2]))
+/* Windows of 2 by 2 that overlap. */
+#define POOL                                                                                       \
+    &(cn__attrs)                                                                                   \
+    {                                                                                              \
+        .i = { [CN__WINDOW_STRIDE] = 1, 2, [CN__WINDOW_SIZE] = 2, 2 }                              \
+    }
+CALL(max_pool, cn__apply(&cn__op_max_pool, POOL, 1, in, (cn_tensor *[1]){0}))
+CALL(max_pool_gradient, cn__apply3(&cn__op_max_pool_gradient, POOL, in[0], in[1], in[2]))
+CALL(max_pool_pick, cn__apply2(&cn__op_max_pool_pick, POOL, in[0], in[1]))
+CALL(average_pool,
+     cn_average_pool(in[0], .pool_size = {2, 3}, .strides = {1, 2}, .padding = "same"))
+CALL(sum_pool, cn_sum_pool(in[0], .pool_size = {2}))
+CALL(average_pool_gradient, cn__apply2(&cn__op_average_pool_gradient, POOL, in[0], in[1]))
+CALL(resize, cn_image_resize(in[0], .output_size = {5, 3}, .interpolation = "bilinear"))
+CALL(resize_cubic, cn_image_resize(in[0], .output_size = {2, 7}, .interpolation = "bicubic"))
+CALL(resize_gradient, cn__apply2(&cn__op_resize_gradient,
+                                 &(cn__attrs){.i = {2, 6, CN__RESAMPLE_BILINEAR}}, in[0], in[1]))
 /* The same key and counter draw the same: differences see one fixed mask, one fixed order. */
 CALL(dropout, cn__apply2(&cn__op_dropout, &(cn__attrs){.i = {77}, .f = {0.4}}, in[0],
                          cn_scalar(3, CN_INT64)))
@@ -277,6 +317,24 @@ static const gradient_case cases[] = {
     ROW(diag, ONE(REAL(-2, 2), SHAPED(1, {3})))
     AS(diag, diag, ONE(REAL(-2, 2), SHAPED(2, {3, 3})))
     ROW(identity, ONE(REAL(-2, 2)))
+    /* Images of 4 by 5 and 4 channels in 2 groups, a kernel for 6 filters: an output of 2 by 4. */
+    ROW(conv, TWO(NOISE(4, {2, 4, 5, 4}), NOISE(4, {3, 2, 2, 6})))
+    ROW(conv_gradient_input,
+        THREE(NOISE(4, {2, 2, 4, 6}), NOISE(4, {3, 2, 2, 6}), LIKE(4, {2, 4, 5, 4})))
+    AS(conv_gradient_input, conv_transpose, TWO(NOISE(4, {1, 2, 3, 2}), NOISE(4, {3, 2, 3, 2})))
+    ROW(conv_gradient_kernel,
+        THREE(NOISE(4, {2, 4, 5, 4}), NOISE(4, {2, 2, 4, 6}), LIKE(4, {3, 2, 2, 6})))
+    ROW(max_pool, ONE(.fill = TEST_DISTINCT, SHAPED(4, {2, 3, 4, 2})))
+    ROW(max_pool_gradient,
+        THREE(NOISE(4, {1, 2, 2, 2}), INDICES(11, 4, {1, 2, 2, 2}), LIKE(4, {1, 3, 4, 2})))
+    ROW(max_pool_pick, TWO(NOISE(4, {1, 3, 4, 2}), INDICES(11, 4, {1, 2, 2, 2})))
+    ROW(average_pool, ONE(REAL(-2, 2), SHAPED(4, {2, 3, 4, 2})))
+    AS(average_pool, sum_pool, ONE(REAL(-2, 2), SHAPED(4, {1, 4, 4, 2})))
+    ROW(average_pool_gradient, TWO(NOISE(4, {1, 2, 2, 2}), LIKE(4, {1, 3, 4, 2})))
+    ROW(resize, ONE(REAL(-2, 2), SHAPED(4, {2, 3, 4, 2})))
+    ROW(resize_gradient, TWO(NOISE(4, {1, 2, 6, 2}), LIKE(4, {1, 3, 4, 2})),
+        .wide = "resize gives float32 for half types, so nothing narrower comes back")
+    AS(resize, resize_cubic, ONE(REAL(-2, 2), SHAPED(4, {1, 3, 4, 2})))
     ROW(condition, THREE({INTEGERS(0, 0), SHAPED(0, {1})}, PLAIN, PLAIN))
     ROW(condition, THREE({INTEGERS(1, 1), SHAPED(0, {1})}, PLAIN, PLAIN))
     REFUSES(while_loop, "the rounds of a traced loop are not kept")
@@ -289,6 +347,7 @@ static const gradient_case cases[] = {
     NO(equal, "bool") NO(not_equal, "bool") NO(less, "bool") NO(less_equal, "bool")
     NO(greater, "bool") NO(greater_equal, "bool") NO(logical_and, "bool") NO(logical_or, "bool")
     NO(logical_xor, "bool") NO(any, "bool") NO(all, "bool")
+    NO(qr, "for initial values only: Keras's layers never differentiate it")
     NO(argmax, "an index") NO(argmin, "an index") NO(argsort, "indices") NO(searchsorted, "indices")
     NO(count_like, "a number of elements") NO(one_hot, "of indices") NO(eye, "a constant")
     NO(arange, "a constant") NO(full, "a constant") NO(full_like, "a constant")

@@ -30,8 +30,7 @@ typedef int test_call(cn_tensor *const *in, cn_tensor **out);
 
 typedef struct gradient_case {
     const char *op;   /* its name in the list of ops */
-    const char *none; /* why there is no gradient to check; the op must then have none. NULL: there
-                         is one */
+    const char *none; /* why the op has no gradient; NULL: it has one */
     bool refuses;     /* with `none`: its gradient is an error that says so (CN_EUNSUPPORTED) */
     test_call *call;
     int n_in;
@@ -39,6 +38,7 @@ typedef struct gradient_case {
     double tolerance;      /* relative to the larger of both values and 0.1; 0 stands for 1e-7 */
     const char *no_second; /* why second derivatives are not checked; NULL: they are */
     const char *flat;      /* why a gradient of zeros is right; NULL: it would be an error */
+    const char *wide;      /* why half types are not tried; NULL: they are */
 } gradient_case;
 
 /* Fails the running cmocka test with the case's words if something is wrong. `index` seeds the
