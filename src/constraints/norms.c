@@ -4,7 +4,7 @@
 #include "core/tensor.h"
 
 static const cn_field max_norm_fields[] = {
-    CN_FIELD_OLDER(cn_constraint_max_norm_args, DOUBLE, max_value, "m"),
+    CN_FIELD(cn_constraint_max_norm_args, DOUBLE, max_value),
     CN_FIELD_FLAGS(cn_constraint_max_norm_args, INTS, axis, CN_FIELD_SCALAR),
     {0},
 };

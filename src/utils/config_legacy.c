@@ -40,6 +40,9 @@ static const renaming renamings[] = {
 
 const char *cn__legacy_key(cn__kind kind, const char *class_name, const char *key)
 {
+    if (kind == CN__CONSTRAINT && strcmp(key, "m") == 0) {
+        return "max_value";
+    }
     if (kind != CN__LAYER) {
         return NULL;
     }

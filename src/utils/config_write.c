@@ -136,6 +136,9 @@ static json_t *activation(const cn__instance *instance, cn__dialect dialect)
     if (!plain) {
         return cn__serialize(instance, dialect);
     }
+    if (dialect == CN__DIALECT_KERAS2 && strcmp(instance->class->name, "silu") == 0) {
+        return json_string("swish"); /* its name before Keras 3 */
+    }
     const char *package = cn__class_package(instance->class);
     char *name = package ? cn__printf("%s>%s", package, instance->class->name)
                          : cn__strdup(instance->class->name);
