@@ -1,5 +1,5 @@
 /* predict: outputs of a model for rows of data; into the caller's memory without allocating. */
-#include "models/training.h"
+#include "models/loop.h"
 
 #include "ops/op.h"
 
@@ -20,42 +20,6 @@ int cn__check_batch_size(int64_t batch)
         return cn__fail(CN_EVALUE, "batch_size: expected a positive number, got %" PRId64, batch);
     }
     return 0;
-}
-
-static int run_batches(cn_model *model, const cn__feed *feed, int64_t batch, int64_t rows,
-                       cn_tensor **results, int n)
-{
-    int code = 0;
-    for (int64_t row = 0; code == 0 && row < rows; row += batch) {
-        int64_t now = row + batch < rows ? batch : rows - row;
-        void *outputs[CN__MODEL_MAX_IO] = {0};
-        for (int i = 0; i < n; i++) {
-            size_t a_row = cn__bytes(results[i]) / (size_t)rows;
-            outputs[i] = results[i]->data + (size_t)row * a_row;
-        }
-        code = cn__model_step(model, CN__PREDICT, feed, row, now, NULL, outputs);
-    }
-    return code;
-}
-
-static int predict(cn_model *model, const cn__feed *feed, int64_t batch, int64_t rows,
-                   cn_tensor **results, int *n)
-{
-    int code = cn__model_prepare(model, CN__PREDICT, feed);
-    if (code < 0) {
-        return code;
-    }
-    *n = model->programs[CN__PREDICT].trace->n_outputs;
-    for (int i = 0; code == 0 && i < *n; i++) {
-        cn_shape shape = *cn__model_output_shape(model, i);
-        if (shape.rank < 1) {
-            return cn__fail(CN_EVALUE, "predict: output %d has no batch axis", i);
-        }
-        shape.dim[0] = rows;
-        results[i] = cn__tensor_new(cn__model_output_dtype(model, i), &shape);
-        code = results[i] ? 0 : cn_error_code();
-    }
-    return code < 0 ? code : run_batches(model, feed, batch, rows, results, *n);
 }
 
 cn_tensor *cn_model_predict_with(cn_model *model, cn_tensors x, const cn_predict_args *given)
@@ -100,7 +64,10 @@ cn_tensor *cn_model_predict_on_batch_of(cn_model *model, cn_tensors x)
     }
     cn_tensor *results[CN__MODEL_MAX_IO] = {0};
     int n = 0;
-    return predict(model, &feed, feed.rows, feed.rows, results, &n) < 0 ? NULL : results[0];
+    cn_predict_args silent = {.size = sizeof silent, .verbose = 0};
+    return cn__predict_loop(model, &feed, feed.rows, feed.rows, &silent, results, &n) < 0
+               ? NULL
+               : results[0];
 }
 
 /* The plan for this number of rows; made under a lock the first time. */

@@ -2,6 +2,7 @@
 #ifndef CN_MODELS_TRAINING_H
 #define CN_MODELS_TRAINING_H
 
+#include "metrics/metric.h"
 #include "models/model.h"
 
 /* Checked data of one call: inputs, targets, weights, all with the same number of rows. */
@@ -31,8 +32,7 @@ void cn__model_forget_compile(cn_model *model);
 cn__program *cn__model_program(cn_model *model, cn__phase phase, int64_t rows);
 /* CN_EVALUE for a batch size below 1. */
 int cn__check_batch_size(int64_t batch);
-int cn__run_evaluate(cn_model *model, const cn__feed *feed, int64_t batch, int64_t steps,
-                     int verbose, cn_callback *const *callbacks, int n_callbacks,
-                     cn_scores *scores);
+/* CN_ESTATE with Keras's words if the model is not compiled. */
+int cn__check_compiled(const cn_model *model, const char *who);
 
 #endif

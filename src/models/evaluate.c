@@ -1,0 +1,223 @@
+/* evaluate and predict over all of the data, and single batches. */
+#include "models/loop.h"
+
+#include "ops/op.h"
+
+#include <string.h>
+
+const cn_evaluate_args cn_evaluate_defaults = {.size = sizeof(cn_evaluate_args),
+                                               CN_EVALUATE_DEFAULTS};
+const cn_batch_args cn_batch_defaults = {.size = sizeof(cn_batch_args), CN_BATCH_DEFAULTS};
+
+static int64_t batch_or_default(int64_t batch)
+{
+    return batch == CN_NONE ? 32 : batch;
+}
+
+static int64_t steps_of(int64_t rows, int64_t batch, int64_t limit)
+{
+    int64_t steps = (rows + batch - 1) / batch;
+    return limit != CN_NONE && limit >= 0 && limit < steps ? limit : steps;
+}
+
+/* Bars of Keras 2.3 and before count samples. */
+static int64_t seen(int keras, int64_t steps, int64_t batch, int64_t rows)
+{
+    return keras >= 204 ? steps : steps * batch < rows ? steps * batch : rows;
+}
+
+int cn__evaluate_loop(cn_model *model, const cn__feed *feed, int64_t batch, int64_t limit,
+                      cn__hooks *hooks, cn__progress *bar, cn_logs *logs)
+{
+    int code = cn__model_prepare(model, CN__TEST, feed);
+    code = code < 0 ? code : cn__model_reset_metrics(model);
+    cn_logs none = {0};
+    code = code < 0 ? code : cn__hooks_call(hooks, CN__HOOK(on_test_begin), &none);
+    int64_t steps = steps_of(feed->rows, batch, limit);
+    for (int64_t step = 0; code == 0 && step < steps; step++) {
+        int64_t row = step * batch, rows = row + batch < feed->rows ? batch : feed->rows - row;
+        code = cn__hooks_call_at(hooks, CN__HOOK(on_test_batch_begin), step, &none);
+        code = code < 0 ? code : cn__model_step(model, CN__TEST, feed, row, rows, NULL, NULL);
+        if (code == 0) {
+            cn__logs_of_model(logs, model);
+            code = cn__hooks_call_at(hooks, CN__HOOK(on_test_batch_end), step, logs);
+        }
+        if (code == 0 && bar) {
+            code = cn__progress_update(bar, seen(bar->keras, step + 1, batch, feed->rows), logs,
+                                       false);
+        }
+    }
+    if (code == 0) {
+        cn__logs_of_model(logs, model);
+        code = cn__logs_fill(logs);
+    }
+    code = code < 0 ? code : cn__hooks_call(hooks, CN__HOOK(on_test_end), logs);
+    if (code == 0 && bar) {
+        code = cn__progress_update(bar, seen(bar->keras, steps, batch, feed->rows), logs, true);
+    }
+    cn__logs_free(&none);
+    return code;
+}
+
+int cn__check_compiled(const cn_model *model, const char *who)
+{
+    if (model->compiled) {
+        return 0;
+    }
+    if (cn__is_keras3(model->layer.base.keras)) {
+        return cn__fail(CN_ESTATE, "You must call `compile()` before calling `%s()`.", who);
+    }
+    return cn__fail(CN_ESTATE, "You must compile your model before training/testing. Use "
+                               "`model.compile(optimizer, loss)`.");
+}
+
+cn_scores cn_model_evaluate_with(cn_model *model, cn_tensors x, cn_tensors y,
+                                 const cn_evaluate_args *given)
+{
+    cn_scores scores = {0};
+    if (!cn__check_model(model, "evaluate") || cn__check_compiled(model, "evaluate") < 0) {
+        return scores;
+    }
+    if (!given || !given->size || given->size > sizeof *given) {
+        cn__fail(CN_EVALUE, "evaluate: the arguments' size is not set");
+        return scores;
+    }
+    cn_evaluate_args args = cn_evaluate_defaults;
+    memcpy(&args, given, given->size);
+    int64_t batch = batch_or_default(args.batch_size);
+    cn__feed feed;
+    cn__hooks hooks = {0};
+    cn_logs logs = {0};
+    cn__progress bar;
+    int verbose = cn__verbosity(args.verbose), keras = model->layer.base.keras;
+    int code = cn__check_batch_size(batch);
+    code = code < 0 ? code : cn__feed_make(&feed, model, CN__TEST, &x, &y, &args.sample_weight, NULL);
+    if (code < 0) {
+        return scores;
+    }
+    int64_t steps = steps_of(feed.rows, batch, args.steps);
+    cn_callback_params params = {.verbose = verbose, .epochs = 1, .steps = steps};
+    cn_scope scope = cn_scope_begin();
+    code = cn__hooks_begin(&hooks, model, &args.callbacks, params);
+    if (code == 0) {
+        cn__progress_begin(&bar, keras >= 204 ? steps : feed.rows, verbose, keras, NULL);
+        code = cn__evaluate_loop(model, &feed, batch, args.steps, &hooks, &bar, &logs);
+        cn__progress_end(&bar);
+    }
+    cn__hooks_end(&hooks);
+    cn__logs_free(&logs);
+    if (code == 0) {
+        cn__model_scores(model, &scores);
+    }
+    cn_scope_end(scope);
+    return scores;
+}
+
+/* One batch --------------------------------------------------------------------------------------------------------- */
+
+static cn_scores on_batch(cn_model *model, cn__phase phase, const cn_tensors *x,
+                          const cn_tensors *y, const cn_batch_args *given, const char *who)
+{
+    cn_scores scores = {0};
+    if (!cn__check_model(model, who) || cn__check_compiled(model, who) < 0) {
+        return scores;
+    }
+    if (!given || !given->size || given->size > sizeof *given) {
+        cn__fail(CN_EVALUE, "%s: the arguments' size is not set", who);
+        return scores;
+    }
+    cn_batch_args args = cn_batch_defaults;
+    memcpy(&args, given, given->size);
+    cn__feed feed;
+    cn_scope scope = cn_scope_begin();
+    int code = cn__feed_make(&feed, model, phase, x, y, &args.sample_weight, &args.class_weight);
+    code = code < 0 ? code : cn__model_prepare(model, phase, &feed);
+    if (code == 0 && args.reset_metrics) {
+        code = cn__model_reset_metrics(model);
+    }
+    code = code < 0 ? code : cn__model_step(model, phase, &feed, 0, feed.rows, NULL, NULL);
+    if (code == 0) {
+        cn__model_scores(model, &scores);
+    }
+    cn_scope_end(scope);
+    return scores;
+}
+
+cn_scores cn_model_train_on_batch_with(cn_model *model, cn_tensors x, cn_tensors y,
+                                       const cn_batch_args *args)
+{
+    return on_batch(model, CN__TRAIN, &x, &y, args, "train_on_batch");
+}
+
+cn_scores cn_model_test_on_batch_with(cn_model *model, cn_tensors x, cn_tensors y,
+                                      const cn_batch_args *args)
+{
+    return on_batch(model, CN__TEST, &x, &y, args, "test_on_batch");
+}
+
+/* predict ------------------------------------------------------------------------------------------------------------ */
+
+static int make_results(cn_model *model, int64_t rows, cn_tensor **results, int *n)
+{
+    *n = model->programs[CN__PREDICT].trace->n_outputs;
+    for (int i = 0; i < *n; i++) {
+        cn_shape shape = *cn__model_output_shape(model, i);
+        if (shape.rank < 1) {
+            return cn__fail(CN_EVALUE, "predict: output %d has no batch axis", i);
+        }
+        shape.dim[0] = rows;
+        for (int a = 1; a < shape.rank; a++) {
+            if (shape.dim[a] < 0) {
+                /* Lengths that only the data decide: those of the program for these data. */
+                cn__program *program = cn__model_program(model, CN__PREDICT, rows < 1 ? 1 : rows);
+                if (!program) {
+                    return cn_error_code();
+                }
+                shape.dim[a] = program->values[program->outputs[i]].shape.dim[a];
+            }
+        }
+        results[i] = cn__tensor_new(cn__model_output_dtype(model, i), &shape);
+        if (!results[i]) {
+            return cn_error_code();
+        }
+    }
+    return 0;
+}
+
+int cn__predict_loop(cn_model *model, const cn__feed *feed, int64_t batch, int64_t rows,
+                     const cn_predict_args *args, cn_tensor **results, int *n)
+{
+    int code = cn__model_prepare(model, CN__PREDICT, feed);
+    code = code < 0 ? code : make_results(model, rows, results, n);
+    int64_t steps = (rows + batch - 1) / batch;
+    int verbose = cn__verbosity(args->verbose), keras = model->layer.base.keras;
+    cn__hooks hooks = {0};
+    cn__progress bar;
+    cn_logs logs = {0};
+    cn_callback_params params = {.verbose = verbose, .epochs = 1, .steps = steps};
+    code = code < 0 ? code : cn__hooks_begin(&hooks, model, &args->callbacks, params);
+    if (code < 0) {
+        return code;
+    }
+    cn__progress_begin(&bar, keras >= 204 ? steps : rows, verbose, keras, NULL);
+    code = cn__hooks_call(&hooks, CN__HOOK(on_predict_begin), &logs);
+    for (int64_t step = 0; code == 0 && step < steps; step++) {
+        int64_t row = step * batch, now = row + batch < rows ? batch : rows - row;
+        void *outputs[CN__MODEL_MAX_IO] = {0};
+        for (int i = 0; i < *n; i++) {
+            outputs[i] = results[i]->data + (size_t)row * (cn__bytes(results[i]) / (size_t)rows);
+        }
+        code = cn__hooks_call_at(&hooks, CN__HOOK(on_predict_batch_begin), step, &logs);
+        code = code < 0 ? code : cn__model_step(model, CN__PREDICT, feed, row, now, NULL, outputs);
+        code = code < 0 ? code : cn__hooks_call_at(&hooks, CN__HOOK(on_predict_batch_end), step, &logs);
+        if (code == 0 && verbose) {
+            code = cn__progress_update(&bar, seen(keras, step + 1, batch, rows), NULL,
+                                       step + 1 == steps);
+        }
+    }
+    code = code < 0 ? code : cn__hooks_call(&hooks, CN__HOOK(on_predict_end), &logs);
+    cn__progress_end(&bar);
+    cn__hooks_end(&hooks);
+    cn__logs_free(&logs);
+    return code;
+}

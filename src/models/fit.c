@@ -1,0 +1,282 @@
+/* fit: epochs of steps, validation, callbacks, history. */
+#include "models/loop.h"
+
+#include "core/random.h"
+#include "ops/op.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+const cn_fit_args cn_fit_defaults = {.size = sizeof(cn_fit_args), CN_FIT_DEFAULTS};
+
+typedef struct fit {
+    cn_model *model;
+    cn_fit_args args;
+    cn__feed feed, validation;
+    bool validates;
+    int64_t batch, validation_batch, steps, samples;
+    int64_t *order; /* a permutation of the rows, or NULL */
+    cn__hooks hooks;
+    cn_history *history;
+    cn__progress bar;
+    int verbose, keras;
+} fit;
+
+static bool any(const cn_tensors *list)
+{
+    return list->v[0] != NULL;
+}
+
+/* The last part of every array is kept for validation: rows floor(n (1 - split)) … n - 1. */
+static int split_rows(cn_tensors *list, cn_tensors *tail, int64_t at)
+{
+    for (int i = 0; i < 32 && list->v[i]; i++) {
+        cn_tensor *whole = list->v[i];
+        tail->v[i] = cn_rows(whole, at, CN_END);
+        list->v[i] = cn_rows(whole, 0, at);
+        if (!tail->v[i] || !list->v[i]) {
+            return cn_error_code();
+        }
+    }
+    return 0;
+}
+
+static int split_validation(fit *f, cn_tensors *x, cn_tensors *y)
+{
+    double split = f->args.validation_split;
+    if (!(split > 0 && split < 1)) {
+        return cn__fail(CN_EVALUE, "`validation_split` must be between 0 and 1, got %g", split);
+    }
+    if (cn__expect(x->v[0], CN__TENSOR, "x") < 0 || x->v[0]->shape.rank < 1) {
+        return cn__fail(CN_EVALUE, "x: expected rows along axis 0");
+    }
+    int64_t rows = x->v[0]->shape.dim[0], at = (int64_t)floor((double)rows * (1.0 - split));
+    if (at == 0 || at == rows) {
+        return cn__fail(CN_EVALUE,
+                        "Training data contains %" PRId64 " samples, which is not sufficient to "
+                        "split it into a validation and training set as specified by "
+                        "`validation_split=%g`. Either provide more data, or a different value for "
+                        "the `validation_split` argument.",
+                        rows, split);
+    }
+    int code = split_rows(x, &f->args.validation_x, at);
+    code = code < 0 ? code : split_rows(y, &f->args.validation_y, at);
+    return code < 0 ? code
+                    : split_rows(&f->args.sample_weight, &f->args.validation_sample_weight, at);
+}
+
+static int prepare_data(fit *f, cn_tensors *x, cn_tensors *y)
+{
+    cn_fit_args *a = &f->args;
+    if (any(&a->validation_data)) {
+        a->validation_x = (cn_tensors){{a->validation_data.v[0]}};
+        a->validation_y = (cn_tensors){{a->validation_data.v[1]}};
+        a->validation_sample_weight = (cn_tensors){{a->validation_data.v[2]}};
+    }
+    int code = 0;
+    if (a->validation_split != 0 && !any(&a->validation_x)) {
+        code = split_validation(f, x, y);
+    }
+    code = code < 0 ? code
+                    : cn__feed_make(&f->feed, f->model, CN__TRAIN, x, y, &a->sample_weight,
+                                    &a->class_weight);
+    f->validates = any(&a->validation_x);
+    if (code == 0 && f->validates) {
+        code = cn__feed_make(&f->validation, f->model, CN__TEST, &a->validation_x,
+                             &a->validation_y, &a->validation_sample_weight, NULL);
+        if (code < 0) {
+            cn__fail_context("validation data");
+        }
+    }
+    return code;
+}
+
+static int check_arguments(fit *f)
+{
+    const cn_fit_args *a = &f->args;
+    f->batch = a->batch_size == CN_NONE ? 32 : a->batch_size;
+    f->validation_batch = a->validation_batch_size == CN_NONE ? f->batch : a->validation_batch_size;
+    int code = cn__check_batch_size(f->batch);
+    code = code < 0 ? code : cn__check_batch_size(f->validation_batch);
+    if (code == 0 && a->validation_freq < 1) {
+        code = cn__fail(CN_EVALUE, "validation_freq: expected a positive number, got %" PRId64,
+                        a->validation_freq);
+    }
+    if (code == 0 && a->steps_per_epoch != CN_NONE && a->steps_per_epoch < 1) {
+        code = cn__fail(CN_EVALUE, "steps_per_epoch: expected a positive number, got %" PRId64,
+                        a->steps_per_epoch);
+    }
+    return code;
+}
+
+/* The rows of a step: those of the epoch's order, or in place. */
+static int run_step(fit *f, int64_t step)
+{
+    int64_t row = step * f->batch;
+    int64_t rows = row + f->batch < f->feed.rows ? f->batch : f->feed.rows - row;
+    return cn__model_step(f->model, CN__TRAIN, &f->feed, row, rows, f->order ? f->order + row : NULL,
+                          NULL);
+}
+
+static int64_t bar_position(const fit *f, int64_t steps)
+{
+    int64_t rows = steps * f->batch;
+    return f->keras >= 204 ? steps : rows < f->feed.rows ? rows : f->feed.rows;
+}
+
+static int run_batches(fit *f, cn_logs *logs)
+{
+    cn_logs none = {0};
+    int code = 0;
+    for (int64_t step = 0; code == 0 && step < f->steps; step++) {
+        code = cn__hooks_call_at(&f->hooks, CN__HOOK(on_train_batch_begin), step, &none);
+        code = code < 0 ? code : run_step(f, step);
+        if (code < 0) {
+            break;
+        }
+        cn__logs_of_model(logs, f->model);
+        code = cn__hooks_call_at(&f->hooks, CN__HOOK(on_train_batch_end), step, logs);
+        if (code == 0 && f->verbose == 1) {
+            code = cn__progress_update(&f->bar, bar_position(f, step + 1), logs, false);
+        }
+        if (f->model->stop_training) {
+            break;
+        }
+    }
+    cn__logs_free(&none);
+    if (code == 0) {
+        cn__logs_of_model(logs, f->model);
+        code = cn__logs_fill(logs);
+    }
+    return code;
+}
+
+static int validate(fit *f, int64_t epoch, cn_logs *logs)
+{
+    if (!f->validates || (epoch + 1) % f->args.validation_freq) {
+        return 0;
+    }
+    cn_logs scores = {0};
+    int code = cn__evaluate_loop(f->model, &f->validation, f->validation_batch,
+                                 f->args.validation_steps, &f->hooks, NULL, &scores);
+    code = code < 0 ? code : cn__logs_merge(logs, &scores, "val_");
+    cn__logs_free(&scores);
+    return code;
+}
+
+/* A new order for each epoch, from the seed and the number of steps done so far: training that is resumed goes on as it was. */
+static void shuffle_rows(fit *f)
+{
+    if (f->order) {
+        cn__stream stream = {.key = cn__seed_mix(cn__seed_global(), 0x5317f1e5),
+                             .step = (uint64_t)cn_optimizer_iterations(f->model->optimizer)};
+        cn__random_permutation(stream, f->feed.rows, f->order);
+    }
+}
+
+static int run_epoch(fit *f, int64_t epoch)
+{
+    cn_logs logs = {0};
+    shuffle_rows(f);
+    int code = cn__model_reset_metrics(f->model);
+    code = code < 0 ? code : cn__hooks_call_at(&f->hooks, CN__HOOK(on_epoch_begin), epoch, &logs);
+    if (code == 0) {
+        cn__progress_epoch(f->keras, f->verbose, epoch, f->args.epochs);
+        cn__progress_begin(&f->bar, bar_position(f, f->steps), f->verbose, f->keras, NULL);
+        code = run_batches(f, &logs);
+    }
+    code = code < 0 ? code : validate(f, epoch, &logs);
+    /* Multi-backend Keras finishes its bar before the callbacks speak, later ones after them. */
+    if (code == 0 && f->keras < 204) {
+        code = cn__progress_update(&f->bar, bar_position(f, f->steps), &logs, true);
+    }
+    code = code < 0 ? code : cn__hooks_call_at(&f->hooks, CN__HOOK(on_epoch_end), epoch, &logs);
+    code = code < 0 ? code : cn__history_append(f->history, epoch, &logs);
+    if (code == 0 && f->keras >= 204) {
+        code = cn__progress_update(&f->bar, bar_position(f, f->steps), &logs, true);
+    }
+    cn__progress_end(&f->bar);
+    cn__logs_free(&logs);
+    return code;
+}
+
+static int finish(fit *f)
+{
+    cn_tensor **weights = cn__calloc(8192, sizeof *weights);
+    if (!weights) {
+        return CN_ENOMEM;
+    }
+    int n = cn_layer_trainable_weights(&f->model->layer, weights, 8192);
+    int code = n < 0 ? n : cn_optimizer_finalize(f->model->optimizer, n, weights);
+    cn__free_mem(weights);
+    return code;
+}
+
+static int run_epochs(fit *f)
+{
+    int code = cn__model_prepare(f->model, CN__TRAIN, &f->feed);
+    cn_logs logs = {0};
+    f->model->stop_training = false;
+    code = code < 0 ? code : cn__hooks_call(&f->hooks, CN__HOOK(on_train_begin), &logs);
+    for (int64_t epoch = f->args.initial_epoch; code == 0 && epoch < f->args.epochs; epoch++) {
+        cn_scope scope = cn_scope_begin();
+        code = run_epoch(f, epoch);
+        cn_scope_end(scope);
+        if (f->model->stop_training) {
+            break;
+        }
+    }
+    code = code < 0 ? code : finish(f);
+    code = code < 0 ? code : cn__hooks_call(&f->hooks, CN__HOOK(on_train_end), &logs);
+    cn__logs_free(&logs);
+    return code;
+}
+
+static int start(fit *f, cn_tensors *x, cn_tensors *y)
+{
+    int code = check_arguments(f);
+    code = code < 0 ? code : prepare_data(f, x, y);
+    if (code < 0) {
+        return code;
+    }
+    f->steps = (f->feed.rows + f->batch - 1) / f->batch;
+    if (f->args.steps_per_epoch != CN_NONE && f->args.steps_per_epoch < f->steps) {
+        f->steps = f->args.steps_per_epoch;
+    }
+    if (f->args.shuffle) {
+        f->order = cn__malloc((size_t)f->feed.rows * sizeof *f->order);
+        if (!f->order) {
+            return CN_ENOMEM;
+        }
+    }
+    cn_callback_params params = {
+        .verbose = f->verbose, .epochs = f->args.epochs, .steps = f->steps};
+    return cn__hooks_begin(&f->hooks, f->model, &f->args.callbacks, params);
+}
+
+cn_history *cn_model_fit_with(cn_model *model, cn_tensors x, cn_tensors y, const cn_fit_args *given)
+{
+    if (!cn__check_model(model, "fit") || cn__check_compiled(model, "fit") < 0) {
+        return NULL;
+    }
+    if (!given || !given->size || given->size > sizeof *given) {
+        cn__fail(CN_EVALUE, "fit: the arguments' size is not set");
+        return NULL;
+    }
+    fit f = {.model = model, .keras = model->layer.base.keras, .args = cn_fit_defaults};
+    memcpy(&f.args, given, given->size);
+    f.verbose = cn__verbosity(f.args.verbose);
+    f.history = cn__history_new();
+    cn_scope scope = cn_scope_begin();
+    int code = f.history ? start(&f, &x, &y) : CN_ENOMEM;
+    code = code < 0 ? code : run_epochs(&f);
+    cn__hooks_end(&f.hooks);
+    cn__free_mem(f.order);
+    cn_scope_end(scope);
+    if (code < 0) {
+        cn_free(f.history);
+        return NULL;
+    }
+    return f.history;
+}
