@@ -183,10 +183,12 @@ static int line_script(cn__text *script, const cn_plot_args *a, cn__picture pict
     add_set(script, "ylabel", a->y_label, "");
     add_range(script, 'x', a->x_range);
     add_range(script, 'y', a->y_range);
-    if (low == INFINITY && a->y_range == NULL) {
-        cn__text_add(script, "set yrange [0:1]\n"); /* gnuplot has nothing to choose a range by */
+    /* Of points that are all missing gnuplot can choose no range. */
+    if (low == INFINITY) {
+        cn__text_add(script, "%s%s", a->x_range == NULL ? "set xrange [0:1]\n" : "",
+                     a->y_range == NULL ? "set yrange [0:1]\n" : "");
     }
-    if (a->x_range == NULL) {
+    if (a->x_range == NULL && low < INFINITY) {
         cn__text_add(script, "set autoscale xfix\n");
     }
     if (a->log_x || a->log_y) {
