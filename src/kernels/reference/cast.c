@@ -47,6 +47,24 @@ static int cast_run(const cn__call *call, int64_t begin, int64_t end)
 const cn__kernel cn__reference_cast = {
     .name = "cast (reference)", .units = cn__element_units, .run = cast_run};
 
+/* out[i] = condition[i] ? a[i] : b[i], each with its step; constant sizes make the copies moves. */
+static void choose_line(size_t bytes, const uint8_t *condition, int64_t step, const char *a,
+                        int64_t step_a, const char *b, int64_t step_b, char *out, int64_t n)
+{
+    int64_t jump_a = step_a * (int64_t)bytes, jump_b = step_b * (int64_t)bytes;
+#define LINE(size)                                                                                 \
+    for (int64_t i = 0; i < n; i++) {                                                              \
+        memcpy(out + i * size, condition[i * step] ? a + i * jump_a : b + i * jump_b, size);       \
+    }
+    switch (bytes) {
+    case 1: LINE(1) break;
+    case 2: LINE(2) break;
+    case 4: LINE(4) break;
+    default: LINE(8) break;
+    }
+#undef LINE
+}
+
 /* out = condition ? a : b, one output line at a time, each input with its broadcast strides. */
 static int where_run(const cn__call *call, int64_t begin, int64_t end)
 {
@@ -74,11 +92,9 @@ static int where_run(const cn__call *call, int64_t begin, int64_t end)
         const char *a = (const char *)call->in[1].data + (size_t)at[1] * bytes;
         const char *b = (const char *)call->in[2].data + (size_t)at[2] * bytes;
         char *out = (char *)call->out[0].data + (size_t)first * bytes;
-        for (int64_t i = inside; i < inside + n; i++, out += bytes) {
-            const char *from = condition[i * step[0]] ? a + (size_t)(i * step[1]) * bytes
-                                                      : b + (size_t)(i * step[2]) * bytes;
-            memcpy(out, from, bytes);
-        }
+        choose_line(bytes, condition + inside * step[0], step[0],
+                    a + (size_t)(inside * step[1]) * bytes, step[1],
+                    b + (size_t)(inside * step[2]) * bytes, step[2], out, n);
         first += n;
     }
     return 0;
