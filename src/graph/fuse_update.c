@@ -184,6 +184,9 @@ static bool take_update(cn__program *p, cn__inst *dw, int reader, int gradient, 
     }
     *into = extra->program;
     gradient_first(into, in, g);
+    if (cn__plan_enabled("adam")) {
+        cn__match_adam(into);
+    }
     for (int k = 1; k < update->n_in; k++) {
         dw->in[dw->n_in++] = in[k];
     }

@@ -159,6 +159,8 @@ void cn__plan_sweep(cn__program *p);
 int cn__plan_uses(const cn__program *p, int value);
 /* The value at the end of a chain of views. */
 int cn__plan_root(const cn__program *p, int value);
+/* Turns a program that is Adam's update of its input 0 into one ADAM step; leaves others alone. */
+void cn__match_adam(cn__ew *ew);
 /* Whether a planner pass is on: CORNU_PLAN=-dense,-elementwise … switches passes off. */
 bool cn__plan_enabled(const char *pass);
 /* Fills a call with the shapes and layouts of an instruction, without data. */

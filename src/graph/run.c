@@ -18,7 +18,7 @@ typedef struct cn__context {
     cn__source *sources;
     void **worker_scratch;
     int workers; /* how many have scratch */
-    atomic_int *taken; /* tasks taken: stages × workers */
+    atomic_int *taken; /* tasks taken: groups × workers */
     double *seconds; /* of each planned call, when a dump is wanted */
 } cn__context;
 
@@ -197,7 +197,7 @@ typedef struct walk {
     cn__context *context;
     cn__barrier barrier;
     atomic_int code;
-    atomic_int_least64_t bad_task; /* the lowest (stage, task) that failed: its message is the one that counts */
+    atomic_int_least64_t bad_task; /* the lowest (group, task) that failed: its message is the one that counts */
     bool timed;
 } walk;
 
@@ -261,7 +261,7 @@ static int run_rows(walk *w, const cn__group *group, int64_t task, void *scratch
     return 0;
 }
 
-static int run_task(walk *w, const cn__group *group, int64_t task, void *scratch)
+static int run_calls(walk *w, const cn__group *group, int64_t task, void *scratch)
 {
     if (group->mode == CN__MODE_ROWS) {
         return run_rows(w, group, task, scratch);
@@ -287,9 +287,10 @@ static int run_task(walk *w, const cn__group *group, int64_t task, void *scratch
     return 0;
 }
 
-static void note_failure(walk *w, int64_t stage, int64_t task, int code)
+/* The failure that counts is the one that a single thread would have met first. */
+static void note_failure(walk *w, int group, int64_t task, int code)
 {
-    int64_t place = stage << 32 | task, known = atomic_load(&w->bad_task);
+    int64_t place = (int64_t)group << 32 | task, known = atomic_load(&w->bad_task);
     while (place < known && !atomic_compare_exchange_weak(&w->bad_task, &known, place)) {
     }
     if (place <= known) {
@@ -297,39 +298,40 @@ static void note_failure(walk *w, int64_t stage, int64_t task, int code)
     }
 }
 
-/* Finds the group of the stage's task number t and runs it. */
-static void run_numbered(walk *w, int64_t s, int64_t t, void *scratch)
+static void run_task(walk *w, int g, int64_t task, void *scratch)
 {
-    const cn__stage *stage = &w->p->stages[s];
-    int64_t local = t;
-    for (int g = stage->first; g < stage->first + stage->count; g++) {
-        const cn__group *group = &w->p->groups[g];
-        if (local < group->tasks) {
-            int code = run_task(w, group, local, scratch);
-            if (code < 0) {
-                note_failure(w, s, t, code);
-            }
-            return;
+    int code = run_calls(w, &w->p->groups[g], task, scratch);
+    if (code < 0) {
+        note_failure(w, g, task, code);
+        /* The message stays with a worker of the pool only until its next region: the failing task is run again for it. */
+        if (scratch != w->context->worker_scratch[0]) {
+            cn_error_clear();
         }
-        local -= group->tasks;
     }
 }
 
-/* Each worker has a share of the tasks, the same in every step, so that it finds its weights in its own cache; who is done takes
- * from the others. */
+/* Each worker has a share of every group's tasks, the same in every step, so that it finds its weights in its own cache; who is
+ * done takes from the others. */
+static void run_share(walk *w, int g, int owner, int workers, void *scratch)
+{
+    const cn__group *group = &w->p->groups[g];
+    int64_t begin = group->tasks * owner / workers, end = group->tasks * (owner + 1) / workers;
+    atomic_int *taken = &w->context->taken[(int64_t)g * workers + owner];
+    while (atomic_load_explicit(taken, memory_order_relaxed) < end - begin) {
+        int64_t t = begin + atomic_fetch_add_explicit(taken, 1, memory_order_relaxed);
+        if (t >= end) {
+            break;
+        }
+        run_task(w, g, t, scratch);
+    }
+}
+
 static void run_stage(walk *w, int64_t s, int worker, int workers, void *scratch)
 {
-    int64_t tasks = w->p->stages[s].tasks;
+    const cn__stage *stage = &w->p->stages[s];
     for (int k = 0; k < workers; k++) {
-        int owner = (worker + k) % workers;
-        int64_t begin = tasks * owner / workers, end = tasks * (owner + 1) / workers;
-        atomic_int *next = &w->context->taken[s * workers + owner];
-        while (atomic_load_explicit(next, memory_order_relaxed) < end - begin) {
-            int64_t t = begin + atomic_fetch_add_explicit(next, 1, memory_order_relaxed);
-            if (t >= end) {
-                break;
-            }
-            run_numbered(w, s, t, scratch);
+        for (int g = stage->first; g < stage->first + stage->count; g++) {
+            run_share(w, g, (worker + k) % workers, workers, scratch);
         }
     }
 }
@@ -356,9 +358,9 @@ static void run_worker(void *user, int worker, int workers)
 static void run_alone(walk *w)
 {
     void *scratch = w->context->worker_scratch[0];
-    for (int64_t s = 0; s < w->p->n_stages && atomic_load(&w->code) == 0; s++) {
-        for (int64_t t = 0; t < w->p->stages[s].tasks && atomic_load(&w->code) == 0; t++) {
-            run_numbered(w, s, t, scratch);
+    for (int g = 0; g < w->p->n_groups && atomic_load(&w->code) == 0; g++) {
+        for (int64_t t = 0; t < w->p->groups[g].tasks && atomic_load(&w->code) == 0; t++) {
+            run_task(w, g, t, scratch);
         }
     }
 }
@@ -457,7 +459,7 @@ static void note_writes(cn__program *p)
 static int give_scratch(const cn__program *p, cn__context *c, int workers)
 {
     if (c->workers < workers) {
-        atomic_int *taken = cn__calloc((size_t)(p->n_stages * workers + 1), sizeof *taken);
+        atomic_int *taken = cn__calloc((size_t)(p->n_groups * workers + 1), sizeof *taken);
         if (!taken) {
             return CN_ENOMEM;
         }
@@ -486,7 +488,7 @@ static int run_walk(cn__program *p, cn__context *c)
     walk w = {.p = p, .context = c, .timed = cn__dump_wanted()};
     atomic_store(&w.bad_task, INT64_MAX);
     if (workers > 1) {
-        for (int64_t i = 0; i < p->n_stages * workers; i++) {
+        for (int64_t i = 0; i < p->n_groups * workers; i++) {
             atomic_store_explicit(&c->taken[i], 0, memory_order_relaxed);
         }
         cn__barrier_init(&w.barrier, workers);
@@ -498,7 +500,7 @@ static int run_walk(cn__program *p, cn__context *c)
     if (code < 0 && !cn__pending()) {
         int64_t place = atomic_load(&w.bad_task);
         atomic_store(&w.code, 0);
-        run_numbered(&w, place >> 32, place & 0xffffffff, c->worker_scratch[0]);
+        run_task(&w, (int)(place >> 32), place & 0xffffffff, c->worker_scratch[0]);
         if (!cn__pending()) {
             cn__fail(code, "A step of the program failed");
         }
