@@ -63,6 +63,10 @@ struct cn_model {
     char *names[CN__MAX_METRICS + CN__MODEL_MAX_IO + 1]; /* of the scores, in order; owned */
     int n_names;
     void *predict_lock;
+    /* Structure, see structure.h. */
+    struct cn__model_plan *plan; /* the calls and ops of a functional model, in order; NULL for others */
+    bool input_given;            /* a Sequential model's input shape was given and not found by a call */
+    bool input_declared;         /* … by an InputLayer or a symbolic input that was added */
 };
 
 cn_model *cn__check_model(const cn_model *model, const char *who);
