@@ -1,5 +1,6 @@
 /* Activations with arguments. */
 #include "activations/activation.h"
+#include "core/tensor.h"
 
 static int axis_of(int64_t axis)
 {
@@ -111,6 +112,30 @@ static cn_tensor *call_log_softmax(const cn_activation *self, cn_tensor *x)
 CN__CLASS(activation, log_softmax, "log_softmax", NULL, log_softmax_fields, call_log_softmax,
           CN_ACTIVATION_LOG_SOFTMAX_DEFAULTS)
 
+/* What Keras 3 computes: its threshold takes the sum of all sums of the support where the projection on the simplex takes the last,
+ * so that rows add up to 1 only if one or none of their elements is left. The op cn_sparsemax is the projection itself. */
+static cn_tensor *sparsemax(cn_tensor *x, int64_t given_axis)
+{
+    int axis = cn__axis(given_axis, x->shape.rank, "sparsemax");
+    int64_t shape[CN_MAX_RANK], n = axis < 0 ? -1 : x->shape.dim[axis];
+    if (n < 0) {
+        return axis < 0 ? NULL : cn_sparsemax(x, axis);
+    }
+    for (int i = 0; i < x->shape.rank; i++) {
+        shape[i] = i == axis ? n : 1;
+    }
+    cn_tensor *sorted = cn_flip(cn_sort(x, axis), axis);
+    cn_tensor *sums = cn_cumsum(sorted, axis);
+    cn_tensor *counts =
+        cn_reshape_to(cn_arange(1, (double)n + 1, 1, x->dtype), x->shape.rank, shape);
+    cn_tensor *support =
+        cn_greater(cn_subtract(sorted, cn_divide(cn_subtract(sums, 1), counts)), 0);
+    int64_t over = axis;
+    cn_tensor *kept = cn_sum_axes(cn_cast(support, x->dtype), 1, &over, true);
+    cn_tensor *sum = cn_sum_axes(cn_where(support, sums, 0.0), 1, &over, true);
+    return cn_maximum(cn_subtract(x, cn_divide(cn_subtract(sum, 1), kept)), 0);
+}
+
 static const cn_field sparsemax_fields[] = {
     CN_FIELD(cn_activation_sparsemax_args, INT64, axis),
     {0},
@@ -119,7 +144,7 @@ static const cn_field sparsemax_fields[] = {
 static cn_tensor *call_sparsemax(const cn_activation *self, cn_tensor *x)
 {
     const cn_activation_sparsemax_args *args = self->base.args;
-    return cn_sparsemax(x, axis_of(args->axis));
+    return sparsemax(x, args->axis);
 }
 
 CN__CLASS(activation, sparsemax, "sparsemax", NULL, sparsemax_fields, call_sparsemax,
