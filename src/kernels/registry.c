@@ -3,6 +3,7 @@
 
 #include "core/threads.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,7 @@ typedef struct run_state {
     const cn__kernel *kernel;
     size_t scratch;
     atomic_int code;
+    pthread_t caller;
 } run_state;
 
 static void run_units(void *user, int64_t begin, int64_t end)
@@ -61,12 +63,15 @@ static void run_units(void *user, int64_t begin, int64_t end)
     if (code < 0) {
         int none = 0;
         atomic_compare_exchange_strong(&state->code, &none, code);
+        if (!pthread_equal(pthread_self(), state->caller)) {
+            cn_error_clear(); /* the caller runs the call again for its words */
+        }
     }
 }
 
 int cn__run(const cn__call *call)
 {
-    run_state state = {call, cn__kernel_for(call), 0, 0};
+    run_state state = {.call = call, .kernel = cn__kernel_for(call), .caller = pthread_self()};
     if (!state.kernel) {
         return cn__fail(CN_EUNSUPPORTED, "%s: no kernel for these types", call->op->name);
     }
