@@ -19,6 +19,11 @@ static int generation(int keras)
     return cn__is_keras3(keras) ? 3 : cn__is_multi_backend(keras) || keras < 202 ? 1 : 2;
 }
 
+bool cn__progress_counts_samples(int keras)
+{
+    return generation(keras) == 1;
+}
+
 static double now_of(const cn__progress *bar)
 {
     if (bar->clock) {
@@ -32,21 +37,16 @@ static double now_of(const cn__progress *bar)
 void cn__progress_begin(cn__progress *bar, int64_t target, int verbose, int keras,
                         const char *const *stateful_names)
 {
-    double (*clock)(void *) = bar->clock;
-    void *user = bar->clock_user;
-    cn__progress_end(bar);
-    bar->clock = clock;
-    bar->clock_user = user;
-    bar->target = target;
-    bar->verbose = verbose;
-    bar->keras = keras;
+    *bar = (cn__progress){.target = target,
+                          .verbose = verbose,
+                          .keras = keras,
+                          .stateful_names = stateful_names,
+                          .last_update = -INFINITY};
     /* Python on Linux always took its output for one that can be overwritten, since tf.keras 2.2.
      */
     bar->in_place = generation(keras) > 1 || cn__output_is_terminal();
     bar->unit = keras == 200 || keras == 201 ? "sample" : "step";
-    bar->stateful_names = stateful_names;
     bar->start = now_of(bar);
-    bar->last_update = -INFINITY;
 }
 
 void cn__progress_end(cn__progress *bar)
@@ -76,7 +76,7 @@ static bool is_stateful(const cn__progress *bar, const char *name)
             return true;
         }
     }
-    return generation(bar->keras) == 3;
+    return !bar->stateful_names;
 }
 
 static cn__progress_value *value_of(cn__progress *bar, const char *name)

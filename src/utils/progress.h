@@ -25,12 +25,14 @@ typedef struct cn__progress {
     int64_t width; /* of what stands on the line */
     cn__progress_value *values;
     int64_t n, capacity;
-    const char *const
-        *stateful_names; /* ended by NULL; the caller's; NULL: none. Keras 3: all are */
+    const char *const *stateful_names; /* ended by NULL; the caller's; NULL: all */
 } cn__progress;
 
-/* Starts a bar. Training bars of Keras 2.3 and before count samples, so that `target` and `current`
- * are numbers of samples. */
+/* Whether bars of this version count samples (multi-backend Keras, tf.keras before 2.2), not steps.
+ */
+bool cn__progress_counts_samples(int keras);
+/* Starts a bar in `bar`, whatever was in it. Training bars of Keras 2.3 and before count samples,
+ * so that `target` and `current` are numbers of samples. */
 void cn__progress_begin(cn__progress *bar, int64_t target, int verbose, int keras,
                         const char *const *stateful_names);
 /* Takes the values of the logs in their order (NULL: none) and draws, at most every 0.05 s unless
