@@ -1,5 +1,5 @@
-/* What ops say about the batch: a node traced with None rows, run on slices of the rows, must give
- * what the whole gives. */
+/* What ops say about the batch against slices of it, and the same bits for any number of threads. */
+/* ctest-labels: threads */
 #include "ops_test.h"
 
 #include "graph/trace.h"
@@ -226,8 +226,54 @@ static void test_not_batched(void **state)
     }
 }
 
+#define EACH_LARGE(XX)                                                                             \
+    XX(cn_transpose(x, 3, 1, 0, 2))                                                                \
+    XX(cn_slice(x, 1, CN_NONE, CN_NONE, -2))                                                       \
+    XX(cn__apply2(&cn__op_sum_like, NULL, x, cn_zeros(33, 1, 16)))                                 \
+    XX(cn_pad(x, I64(0, 1, 2, 0), I64(1, 0, 0, 0), 2))                                             \
+    XX(cn_roll(x, 5, 1))                                                                           \
+    XX(cn_cumsum(x, 2))                                                                            \
+    XX(cn_sort(x, 1))                                                                              \
+    XX(cn_gather(x, rows, 0))                                                                      \
+    XX(cn__apply3(&cn__op_scatter_add_like, NULL, rows, x, cn_zeros(7, 33, 31, 16)))               \
+    XX(cn_conv(x, kernel, .padding = "same"))                                                      \
+    XX(cn__apply3(&cn__op_conv_gradient_input, &same, x, cn_transpose(kernel, 0, 1, 3, 2), x))     \
+    XX(cn__apply3(&cn__op_conv_gradient_kernel, &same, x, x, cn_zeros(3, 3, 16, 16)))              \
+    XX(cn_max_pool(x, .pool_size = {3}, .strides = {2}, .padding = "same"))                        \
+    XX(cn_average_pool(x, .pool_size = {3}, .strides = {1}, .padding = "same"))                    \
+    XX(cn_image_resize(x, .output_size = {40, 20}, .interpolation = "bicubic"))
+
+/* However many threads take the units, the bits are the same. */
+static void test_threads(void **state)
+{
+    (void)state;
+    cn_tensor *x = cn_sqrt(cn_abs(ramp(CN_FLOAT32, cn_shape_of(7, 33, 31, 16)))), *first[32] = {0};
+    cn_tensor *kernel = cn_sqrt(cn_abs(ramp(CN_FLOAT32, cn_shape_of(3, 3, 16, 16))));
+    cn_tensor *rows = TENSOR(CN_INT32, (7), 3, 0, 3, 6, 1, 3, 0);
+    for (int threads = 1; threads <= 3; threads++) {
+        cn_set_num_threads(threads);
+        int k = 0;
+#define XX(expression)                                                                             \
+    {                                                                                              \
+        cn_tensor *y = expression;                                                                 \
+        if (!y) {                                                                                  \
+            fail_msg("%s: %s", #expression, cn_error());                                           \
+        }                                                                                          \
+        first[k] = threads == 1 ? y : first[k];                                                    \
+        if (memcmp(cn_tensor_data(y), cn_tensor_data(first[k]), cn__bytes(y)) != 0) {              \
+            fail_msg("%s: %d threads give other bits than one", #expression, threads);             \
+        }                                                                                          \
+        k++;                                                                                       \
+    }
+        EACH_LARGE(XX)
+#undef XX
+    }
+    cn_set_num_threads(0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {OP_TEST(test_cases), OP_TEST(test_not_batched)};
+    const struct CMUnitTest tests[] = {OP_TEST(test_cases), OP_TEST(test_not_batched),
+                                       OP_TEST(test_threads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
