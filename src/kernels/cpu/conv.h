@@ -112,7 +112,9 @@ typedef struct cn__conv {
      * later gradient) becomes, for each element of y, the position 0..3 of the maximum in row-major
      * order, the first of equals, the first NaN if there is one; 0 without a pool; 255 where
      * nothing comes back: relu's input not above zero (NaN included), or dropped. NaN passes
-     * through relu and pool. */
+     * through relu and pool. CN__CONV_WINOGRAD works on tiles: a NaN of x reaches all four sums of
+     * a tile that reads it, and an infinity comes out as NaN there; with a pool the NaN of y is
+     * that of plain sums, and its position may differ. */
     void (*block_forward)(const cn__block *b, const float *x, const float *packed,
                           const float *bias, const uint8_t *keep, float scale, float *y,
                           uint8_t *winner, float *scratch, int64_t begin, int64_t end);

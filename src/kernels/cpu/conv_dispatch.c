@@ -17,17 +17,22 @@ static int fits(const int *sizes, int n)
     return 1;
 }
 
-/* Estimated nanoseconds for an image on the machine of the measurements; only the ratios count. The
- * direct method does 9 products an output, Winograd's 16 for each tile of 4 plus the transforms,
- * which weigh most when channels are few. */
+/* Estimated work of a training step in vector operations of one lane; only the ratio counts. The
+ * direct method does 9 products an output, Winograd's 16 a tile of 4 and the transforms, which
+ * weigh most when channels are few. With a pool only the forward pass differs; without, the data
+ * gradient has tiles over the whole input. */
 cn__conv_method cn__block_method(const cn__block *b, int isa)
 {
     if (b->cin <= 4)
         return CN__CONV_FEW;
+    double product = (double)b->cin * b->cout * (isa == CN__ISA_PLAIN ? 1 : 0.25);
     double tiles = (double)((b->oh + 1) / 2) * ((b->ow + 1) / 2);
-    double products = isa == CN__ISA_PLAIN ? 1 : 0.25;
-    double direct = 9.0 * b->oh * b->ow * b->cin * b->cout * products;
-    double winograd = tiles * (16.0 * b->cin * b->cout * products + 12.0 * (b->cin + b->cout));
+    double direct = 9.0 * b->oh * b->ow * product;
+    if (!b->pool) {
+        tiles = 2 * tiles + (double)((b->h + 1) / 2) * ((b->w + 1) / 2);
+        direct *= 3;
+    }
+    double winograd = tiles * (16 * product + 12.0 * (b->cin + b->cout));
     return winograd < direct ? CN__CONV_WINOGRAD : CN__CONV_DIRECT;
 }
 

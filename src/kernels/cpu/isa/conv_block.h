@@ -37,6 +37,7 @@ typedef struct plan {
     int rows, images, tiles;
     int copy, px, sh, sw;
     int64_t rs, is;
+    int made_images, made_rows, made; /* what block_tiles last made tables for */
 } plan;
 
 /* Strips of about max_tiles tiles. The input is copied, with zeros around it, where tiles read
@@ -60,6 +61,7 @@ CN__INLINE plan plan_make(const cn__block *b, int max_tiles, int whole_vectors)
     p.px = p.copy && whole_vectors ? round_up(b->cin, LANES) : b->cin;
     p.rs = p.copy ? (int64_t)p.sw * p.px : b->x_row;
     p.is = p.copy ? p.sh * p.rs : b->x_image;
+    p.made_images = p.made_rows = p.made = 0;
     return p;
 }
 
@@ -81,8 +83,7 @@ void block_add_back(const cn__block *b, const plan *p, float *dx, int64_t image,
                     int rows, int first, const float *copy);
 /* Offsets of the strip's tiles: into the source, and into y (from the first row and image of the
  * strip). */
-int block_tiles(const cn__block *b, const plan *p, int images, int rows, int32_t *source,
-                int32_t *out);
+int block_tiles(const cn__block *b, plan *p, int images, int rows, int32_t *source, int32_t *out);
 
 /* ------ The end of a forward pass ------ */
 
@@ -129,13 +130,13 @@ CN__INLINE void finish_pool(const finish *f, cn__vf v0, cn__vf v1, cn__vf v2, cn
     cn__vf m = v0;
     cn__vi k = splat_i(0);
     cn__vm q = MASK_GT(v1, m);
-    m = select_f(q, v1, m);
+    m = cn__max(v1, m);
     k = select_i(q, splat_i(1), k);
     q = MASK_GT(v2, m);
-    m = select_f(q, v2, m);
+    m = cn__max(v2, m);
     k = select_i(q, splat_i(2), k);
     q = MASK_GT(v3, m);
-    m = select_f(q, v3, m);
+    m = cn__max(v3, m);
     k = select_i(q, splat_i(3), k);
     if (MASK_ANY(mask_or(MASK_NAN(v0, v1), MASK_NAN(v2, v3)))) {
         cn__vf v[4] = {v0, v1, v2, v3};

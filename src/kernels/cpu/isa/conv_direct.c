@@ -2,7 +2,7 @@
  * input channels are few. */
 #include "conv_block.h"
 
-enum { DIRECT_TILES = 24 };
+enum { DIRECT_TILES = 32 };
 
 typedef struct buffers {
     float *copy, *patch, *m;
