@@ -1,5 +1,4 @@
-/* Ops that stretch a tensor to another's shape and sum it back: the gradients of broadcasting and
- * of reductions. */
+/* Ops that stretch a tensor to another's shape, and sum it back. */
 #include "ops/support.h"
 
 /* broadcast_to: attrs.i[0] = rank, attrs.i[1 …] = lengths; -1 keeps the input's length of that

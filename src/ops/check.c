@@ -1,5 +1,4 @@
-/* Checks of data as ops: check_indices and check_range give a zero, or the error that stops the
- * step. */
+/* Checks of data as ops: they give a zero, or the error that stops the step. */
 #include "ops/check.h"
 
 #include "ops/support.h"

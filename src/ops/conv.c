@@ -1,5 +1,4 @@
-/* Convolution in 1 to 3 dimensions and its two gradients, each of which is the gradient of the
- * others. */
+/* Convolution in 1 to 3 dimensions and its two gradients. */
 #include "kernels/reference/window.h"
 #include "ops/support.h"
 #include "ops/window_text.h"

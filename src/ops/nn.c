@@ -1,5 +1,4 @@
-/* The public convolution and pooling functions: arguments as Keras has them, turned into
- * attributes. */
+/* The public convolution and pooling functions: Keras's arguments as attributes. */
 #include <cornu/nn.h>
 
 #include "kernels/reference/window.h"

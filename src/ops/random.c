@@ -1,5 +1,4 @@
-/* Random ops and their public functions: what is drawn depends on a key, a counter and the place in
- * the batch only. */
+/* Random ops: a draw depends on a key, a counter and the place in the batch only. */
 #include <cornu/random.h>
 
 #include "core/random.h"

@@ -1,5 +1,4 @@
-/* Ops that give the same elements another shape or order: reshape, transpose, identity and their
- * public functions. */
+/* Ops that give the same elements another shape or order. */
 #include "ops/support.h"
 
 /* The product of the lengths of axes [from, rank), -1 if one is not known. */

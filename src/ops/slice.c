@@ -1,5 +1,4 @@
-/* Ops that take pieces of a tensor or surround it: slice, pad, flip, roll and their public
- * functions. */
+/* Ops that take pieces of a tensor or surround it: slice, pad, flip, roll. */
 #include "graph/trace.h"
 #include "kernels/reference/walk.h"
 #include "ops/support.h"

@@ -1,5 +1,4 @@
-/* Small helpers of the op records: outputs of infer functions, results of gradients, tuples of
- * integers. */
+/* Small helpers of the op records and of public functions. */
 #ifndef CN_OPS_SUPPORT_H
 #define CN_OPS_SUPPORT_H
 

@@ -1,5 +1,4 @@
-/* Convolution and pooling: values as TensorFlow 2.21 gives them through keras.ops, gradients of
- * both orders, errors. */
+/* Convolution and pooling: values as TensorFlow 2.21 gives them, gradients, errors. */
 #include "ops_test.h"
 
 #include "graph/trace.h"

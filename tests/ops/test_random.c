@@ -1,5 +1,4 @@
-/* Random ops: reproducible, independent of splits, distributed as they should be; dropout and its
- * gradient. */
+/* Random ops: reproducible, independent of splits, distributed as they should be. */
 #include "ops_test.h"
 
 #include <cornu/random.h>

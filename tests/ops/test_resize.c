@@ -1,5 +1,4 @@
-/* Resizing of images: values as tf.image.resize of TensorFlow 2.21 gives them, gradients, errors.
- */
+/* Resizing: values as TensorFlow 2.21 gives them, gradients, errors. */
 #include "ops_test.h"
 
 #include <cornu/nn.h>

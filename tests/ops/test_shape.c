@@ -1,5 +1,4 @@
-/* Ops that move elements: values as numpy 2 gives them, gradients by the tape, shapes with unknown
- * lengths, errors. */
+/* Ops that move elements: values as numpy 2 gives them, gradients, shapes, errors. */
 #include "ops_test.h"
 
 #include "graph/trace.h"

@@ -1,5 +1,4 @@
-/* One element as a double, inlined, so that a loop whose dtype is a constant has no switch inside.
- */
+/* One element as a double, inlined, for loops whose dtype is a constant. */
 #ifndef CN_KERNELS_REFERENCE_ELEMENT_H
 #define CN_KERNELS_REFERENCE_ELEMENT_H
 

@@ -1,5 +1,4 @@
-/* Reference kernel of the QR decomposition: Householder reflections in double, signs as LAPACK's.
- */
+/* Reference kernel of the QR decomposition: Householder reflections in double. */
 #include "kernels/reference/walk.h"
 
 #include <math.h>

@@ -1,5 +1,4 @@
-/* The weights of resizing, as tf.image.resize has them: half-pixel centres, three families of
- * arithmetic. */
+/* The weights of resizing, as tf.image.resize has them. */
 #include "kernels/reference/resample.h"
 
 #include <float.h>

@@ -1,5 +1,4 @@
-/* Resizing as weights: each output place along an axis is a weighted sum of a run of input places.
- */
+/* Resizing as weights: an output place is a weighted sum of a run of input places. */
 #ifndef CN_KERNELS_REFERENCE_RESAMPLE_H
 #define CN_KERNELS_REFERENCE_RESAMPLE_H
 

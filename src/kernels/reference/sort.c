@@ -1,5 +1,4 @@
-/* Reference kernels of argmax, argmin, sort, argsort, top_k and searchsorted: all compare order
- * keys. */
+/* Reference kernels of what orders elements: all compare order keys. */
 #include "kernels/reference/walk.h"
 
 #include <string.h>
