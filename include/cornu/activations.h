@@ -147,7 +147,8 @@ CN_API cn_activation *cn_activation_log_softmax_with(const cn_activation_log_sof
     CN__CALL(cn_activation_log_softmax_with, cn_activation_log_softmax_args,                       \
              CN_ACTIVATION_LOG_SOFTMAX_DEFAULTS, __VA_ARGS__)
 
-/* Sparse probabilities along the axis, as Keras 3 computes them; the op cn_sparsemax is the exact projection on the simplex. */
+/* Sparse probabilities along the axis, as Keras 3 computes them; the op cn_sparsemax is the exact
+ * projection on the simplex. */
 typedef struct cn_activation_sparsemax_args {
     size_t size;
     int64_t axis; /* -1 */

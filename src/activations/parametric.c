@@ -112,8 +112,9 @@ static cn_tensor *call_log_softmax(const cn_activation *self, cn_tensor *x)
 CN__CLASS(activation, log_softmax, "log_softmax", NULL, log_softmax_fields, call_log_softmax,
           CN_ACTIVATION_LOG_SOFTMAX_DEFAULTS)
 
-/* What Keras 3 computes: its threshold takes the sum of all sums of the support where the projection on the simplex takes the last,
- * so that rows add up to 1 only if one or none of their elements is left. The op cn_sparsemax is the projection itself. */
+/* What Keras 3 computes: its threshold takes the sum of all sums of the support where the
+ * projection on the simplex takes the last, so that rows add up to 1 only if one or none of their
+ * elements is left. The op cn_sparsemax is the projection itself. */
 static cn_tensor *sparsemax(cn_tensor *x, int64_t given_axis)
 {
     int axis = cn__axis(given_axis, x->shape.rank, "sparsemax");

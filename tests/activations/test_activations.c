@@ -1,4 +1,5 @@
-/* Activations against the real Keras: values and gradients over a grid with extremes, arguments, names, functions. */
+/* Activations against the real Keras: values and gradients over a grid with extremes, arguments,
+ * names, functions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +26,8 @@ static cn_activation *make(const golden_case *c)
     return activation;
 }
 
-/* float32 functions of libm and of TensorFlow's vector code differ by a few units in the last place. */
+/* float32 functions of libm and of TensorFlow's vector code differ by a few units in the last
+ * place. */
 static void compare(const golden_case *c, const char *y_name, const char *dx_name)
 {
     cn_tensor *x = golden_array(c, "x");
@@ -39,7 +41,8 @@ static void compare(const golden_case *c, const char *y_name, const char *dx_nam
     cn_tensor *dx = NULL;
     assert_int_equal(cn_tape_gradients_with(tape, 1, &y, 1, &x, &dx, &args), 0);
     cn_tensor *want = golden_array(c, dx_name);
-    /* At their kink, x = 0 to the bit, Keras's formulas of elu and celu give a one-sided slope or the sum of both; here it is 1. */
+    /* At their kink, x = 0 to the bit, Keras's formulas of elu and celu give a one-sided slope or
+     * the sum of both; here it is 1. */
     bool kinked = strncmp(c->name, "elu", 3) == 0 || strncmp(c->name, "celu", 4) == 0;
     for (int64_t i = 0; kinked && i < cn_tensor_size(x); i++) {
         if (cn_tensor_item(x, i) == 0) {
@@ -56,7 +59,8 @@ static bool check_case(const golden_case *c, void *user)
     cn_set_keras("3.15");
     compare(c, "y_k3", "dx_k3");
     cn_set_keras("2.21");
-    const char *line = json_string_value(json_object_get(json_object_get(c->json, "lines"), "tf_keras"));
+    const char *line =
+        json_string_value(json_object_get(json_object_get(c->json, "lines"), "tf_keras"));
     if (line && strcmp(line, "absent") != 0) {
         bool same = !golden_has(c, "y_k2");
         compare(c, same ? "y_k3" : "y_k2", golden_has(c, "dx_k2") ? "dx_k2" : "dx_k3");
@@ -113,7 +117,8 @@ static void functions(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(golden_activations), cmocka_unit_test(functions)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(golden_activations),
+                                       cmocka_unit_test(functions)};
     return cmocka_run_group_tests_name("activations", tests, NULL, NULL);
 }
 #else

@@ -41,9 +41,11 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Draws until there are 60,000 numbers, as the golden data did. The mean of n numbers wanders by std / sqrt(n), their deviation
- * by about as much, a quantile by more where numbers are rare: five such steps are allowed on both sides. */
-static void check_distribution(const golden_case *c, const cn_initializer *initializer, const json_t *facts)
+/* Draws until there are 60,000 numbers, as the golden data did. The mean of n numbers wanders by
+ * std / sqrt(n), their deviation by about as much, a quantile by more where numbers are rare: five
+ * such steps are allowed on both sides. */
+static void check_distribution(const golden_case *c, const cn_initializer *initializer,
+                               const json_t *facts)
 {
     enum { N = 60000 };
     static float draws[N];
@@ -71,7 +73,8 @@ static void check_distribution(const golden_case *c, const cn_initializer *initi
         !(fabs(sqrt(squares / N) - std) <= step)) {
         fail_msg("%s: mean %g, deviation %g", c->name, mean, sqrt(squares / N));
     }
-    json_t *levels = json_object_get(facts, "quantile_levels"), *values = json_object_get(facts, "quantiles");
+    json_t *levels = json_object_get(facts, "quantile_levels"),
+           *values = json_object_get(facts, "quantiles");
     for (size_t i = 0; i < json_array_size(levels); i++) {
         double level = json_number_value(json_array_get(levels, i));
         double want = json_number_value(json_array_get(values, i));
@@ -144,7 +147,8 @@ static void seeds(void **state)
     cn_scope scope = cn_scope_begin();
     cn_shape shape = cn_shape_of(5, 7);
     cn_initializer *seeded = cn_initializer_he_normal(.seed = 3);
-    cn_initializer *other = cn_initializer_he_normal(.seed = 4), *fresh = cn_initializer_he_normal();
+    cn_initializer *other = cn_initializer_he_normal(.seed = 4),
+                   *fresh = cn_initializer_he_normal();
     cn_tensor *a = cn_initializer_call(seeded, &shape, CN_FLOAT32);
     assert_true(equal(a, cn_initializer_call(seeded, &shape, CN_FLOAT32)));
     assert_false(equal(a, cn_initializer_call(other, &shape, CN_FLOAT32)));
@@ -189,10 +193,12 @@ static void errors(void **state)
     cn_scope scope = cn_scope_begin();
     cn_shape vector = cn_shape_of(3), unknown = cn_shape_of(-1, 3);
     const char *const words[] = {"only be used for 2D matrices. Received: shape=(3,) of rank 1.",
-                                 "at least two-dimensional", "known shape", "should return a float32 tensor"};
+                                 "at least two-dimensional", "known shape",
+                                 "should return a float32 tensor"};
     cn_tensor *got[4];
     const cn_initializer *of[] = {cn_initializer_identity(), cn_initializer_orthogonal(),
-                                  cn_initializer_zeros(), cn_initializer_from(wrong_shape, NULL, "w")};
+                                  cn_initializer_zeros(),
+                                  cn_initializer_from(wrong_shape, NULL, "w")};
     for (int i = 0; i < 4; i++) {
         got[i] = cn_initializer_call(of[i], i == 2 ? &unknown : &vector, CN_FLOAT32);
         assert_null(got[i]);
@@ -206,15 +212,17 @@ static void errors(void **state)
     assert_non_null(strstr(cn_error(), "Invalid `mode` argument: fan"));
     cn_error_clear();
     assert_null(cn_initializer_get("glorot"));
-    assert_non_null(strstr(cn_error(), "Unknown initializer: 'glorot'. Please ensure you are using"));
+    assert_non_null(
+        strstr(cn_error(), "Unknown initializer: 'glorot'. Please ensure you are using"));
     cn_error_clear();
     cn_scope_end(scope);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(golden_initializers), cmocka_unit_test(seeds),
-                                       cmocka_unit_test(orthogonality), cmocka_unit_test(errors)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(golden_initializers),
+                                       cmocka_unit_test(seeds), cmocka_unit_test(orthogonality),
+                                       cmocka_unit_test(errors)};
     return cmocka_run_group_tests_name("initializers", tests, NULL, NULL);
 }
 #else

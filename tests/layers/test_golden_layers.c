@@ -1,4 +1,5 @@
-/* Every layer that exists against the real Keras: configs, values, gradients, updated weights, regularisation. */
+/* Every layer that exists against the real Keras: configs, values, gradients, updated weights,
+ * regularisation. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,8 +10,8 @@
 #include "golden.h"
 
 #if CN_TEST_HAVE_JANSSON
-#include "layers/layer.h"
 #include "core/memory.h"
+#include "layers/layer.h"
 #include "utils/config.h"
 #include <cornu/tape.h>
 #include <stdio.h>
@@ -68,21 +69,23 @@ static void load(run *r)
     cn_shape shapes[MOST];
     for (r->n_x = 0; (r->x[r->n_x] = numbered(r, "x", r->n_x)) != NULL; r->n_x++) {
         cn_tensor *mask = numbered(r, "m", r->n_x);
-        r->x[r->n_x]->mask = cn__ref(mask ? mask : golden_has(r->c, "k_mask") ? array(r, "k_mask") : NULL);
+        r->x[r->n_x]->mask = cn__ref(mask                         ? mask
+                                     : golden_has(r->c, "k_mask") ? array(r, "k_mask")
+                                                                  : NULL);
         shapes[r->n_x] = r->x[r->n_x]->shape;
     }
     if (cn_layer_build(r->layer, shapes, r->n_x) < 0) {
         fail_msg("%s: %s", r->c->name, cn_error());
     }
-    for (r->n_w = 0; (r->w[r->n_w] = numbered(r, "w", r->n_w)) != NULL; r->n_w++) {
-    }
+    for (r->n_w = 0; (r->w[r->n_w] = numbered(r, "w", r->n_w)) != NULL; r->n_w++) {}
     if (cn_layer_set_weights(r->layer, r->n_w, r->w) < 0) {
         fail_msg("%s: %s", r->c->name, cn_error());
     }
     assert_int_equal(cn_layer_weights(r->layer, r->w, MOST), r->n_w);
 }
 
-/* Sums of a few products of numbers around 1 in float32: 2e-6; gradients of the normalisations divide by deviations. */
+/* Sums of a few products of numbers around 1 in float32: 2e-6; gradients of the normalisations
+ * divide by deviations. */
 static void check_gradients_of(run *r, cn_tape *tape)
 {
     cn_tensor *sources[2 * MOST], *gradients[2 * MOST];
@@ -126,8 +129,8 @@ static void check_losses(run *r)
         golden_close(r->c, "regularization_loss", sum, array(r, "regularization_loss"), 1e-6, 1e-5);
     }
     cn_tensor *gradients[MOST];
-    assert_int_equal(cn_tape_gradients_with(tape, 1, &sum, r->n_w, r->w, gradients, &cn_gradient_defaults),
-                     0);
+    assert_int_equal(
+        cn_tape_gradients_with(tape, 1, &sum, r->n_w, r->w, gradients, &cn_gradient_defaults), 0);
     for (int i = 0; i < r->n_w; i++) {
         cn_tensor *want = numbered(r, "dr", i);
         if (want) {
@@ -169,7 +172,8 @@ static void check_shape(run *r)
 {
     json_t *expected = json_object_get(r->c->json, "output_shape_for_unknown_batch");
     cn_shape shapes[MOST], out;
-    if (!json_is_array(expected) || (json_array_size(expected) && json_is_array(json_array_get(expected, 0)))) {
+    if (!json_is_array(expected) ||
+        (json_array_size(expected) && json_is_array(json_array_get(expected, 0)))) {
         return;
     }
     for (int i = 0; i < r->n_x; i++) {
@@ -220,7 +224,8 @@ static void golden_layers(void **state)
     assert_true(golden_each("layers", NULL, check_case, NULL) > 30);
 }
 
-/* Every serialised layer of the model files whose class exists comes back as it was, to the byte. */
+/* Every serialised layer of the model files whose class exists comes back as it was, to the byte.
+ */
 static int round_trip(const json_t *value, bool two)
 {
     int n = 0;
@@ -249,17 +254,20 @@ static int round_trip(const json_t *value, bool two)
         json_t *object = cn__serialize(layer, two ? CN__DIALECT_KERAS2 : CN__DIALECT_KERAS3), *rest;
         assert_non_null(object);
         /* Functional models add a name and connections behind. */
-        json_object_foreach (object, key, rest) {
+        json_object_foreach(object, key, rest)
+        {
             assert_true(golden_same_json(rest, json_object_get(value, key)));
         }
         json_decref(object);
         cn__free_mem(text);
         return 1;
     }
-    json_object_foreach ((json_t *)(uintptr_t)value, key, item) {
+    json_object_foreach((json_t *)(uintptr_t)value, key, item)
+    {
         n += round_trip(item, two);
     }
-    json_array_foreach (value, i, item) {
+    json_array_foreach(value, i, item)
+    {
         n += round_trip(item, two);
     }
     return n;
@@ -297,7 +305,8 @@ static void golden_files(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(golden_layers), cmocka_unit_test(golden_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(golden_layers),
+                                       cmocka_unit_test(golden_files)};
     return cmocka_run_group_tests_name("golden layers", tests, NULL, NULL);
 }
 #else

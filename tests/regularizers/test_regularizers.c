@@ -1,4 +1,5 @@
-/* Regularizers and constraints against the real Keras: values, gradients, projections, configs, functions. */
+/* Regularizers and constraints against the real Keras: values, gradients, projections, configs,
+ * functions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +29,8 @@ static void *make(const golden_case *c, cn__kind kind, bool two)
         json_pack("{s:s, s:O}", "class_name", golden_string(c, "class_name"), "config", want);
     void *made = cn__deserialize(kind, object);
     json_decref(object);
-    json_t *mine = made ? cn__get_config(made, two ? CN__DIALECT_KERAS2 : CN__DIALECT_KERAS3) : NULL;
+    json_t *mine =
+        made ? cn__get_config(made, two ? CN__DIALECT_KERAS2 : CN__DIALECT_KERAS3) : NULL;
     if (!golden_same_json(mine, want)) {
         fail_msg("%s: config %s, Keras has %s; %s", c->name, mine ? json_dumps(mine, 0) : "none",
                  json_dumps(want, 0), cn_error() ? cn_error() : "");
@@ -67,8 +69,8 @@ static bool check_constraint(const golden_case *c, void *user)
         cn_constraint *constraint = make(c, CN__CONSTRAINT, two);
         cn_tensor *got = cn_constraint_call(constraint, golden_array(c, "w"));
         golden_close(c, "value", got,
-                     golden_array(c, two && golden_has(c, "value_k2") ? "value_k2" : "value_k3"), 1e-7,
-                     1e-6);
+                     golden_array(c, two && golden_has(c, "value_k2") ? "value_k2" : "value_k3"),
+                     1e-7, 1e-6);
     }
     cn_set_keras("2.21");
     return true;
@@ -109,8 +111,8 @@ static void names_and_functions(void **state)
         double got = cn_tensor_value(cn_regularizer_call(cn_regularizer_get(names[i]), x));
         assert_true(got > want[i] - 1e-7 && got < want[i] + 1e-7);
     }
-    const char *const constraints[] = {"max_norm", "maxnorm", "MaxNorm", "non_neg", "nonneg", "unit_norm",
-                                       "min_max_norm"};
+    const char *const constraints[] = {"max_norm", "maxnorm",   "MaxNorm",     "non_neg",
+                                       "nonneg",   "unit_norm", "min_max_norm"};
     for (size_t i = 0; i < sizeof constraints / sizeof *constraints; i++) {
         assert_non_null(cn_constraint_get(constraints[i]));
     }

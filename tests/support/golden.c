@@ -7,12 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <cmocka.h>
 #include <cornu/arrays.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <cmocka.h>
 
 const char *golden_path(const char *below, char *buffer)
 {
@@ -76,8 +76,8 @@ static bool run_case(const char *kind, const json_t *entry,
     return done;
 }
 
-int golden_each(const char *kind, const char *prefix, bool (*check)(const golden_case *c, void *user),
-                void *user)
+int golden_each(const char *kind, const char *prefix,
+                bool (*check)(const golden_case *c, void *user), void *user)
 {
     char below[256];
     snprintf(below, sizeof below, "golden/%s/index.json", kind);
@@ -91,7 +91,8 @@ int golden_each(const char *kind, const char *prefix, bool (*check)(const golden
     json_t *cases = json_object_get(index, "cases"), *entry;
     size_t i;
     assert_true(json_array_size(cases) > 0);
-    json_array_foreach (cases, i, entry) {
+    json_array_foreach(cases, i, entry)
+    {
         const char *name = json_string_value(json_object_get(entry, "name"));
         if (prefix && strncmp(name, prefix, strlen(prefix)) != 0) {
             continue;
@@ -103,8 +104,8 @@ int golden_each(const char *kind, const char *prefix, bool (*check)(const golden
         }
     }
     json_decref(index);
-    print_message("golden/%s: %d cases checked, %d of what is not there yet passed over\n", kind, done,
-                  passed);
+    print_message("golden/%s: %d cases checked, %d of what is not there yet passed over\n", kind,
+                  done, passed);
     return done;
 }
 
@@ -138,11 +139,12 @@ static bool close_enough(double got, double want, double absolute, double relati
     return fabs(got - want) <= absolute + relative * fabs(want);
 }
 
-void golden_close(const golden_case *c, const char *what, const cn_tensor *got, const cn_tensor *want,
-                  double absolute, double relative)
+void golden_close(const golden_case *c, const char *what, const cn_tensor *got,
+                  const cn_tensor *want, double absolute, double relative)
 {
     if (!got) {
-        fail_msg("%s/%s %s: nothing: %s", c->kind, c->name, what, cn_error() ? cn_error() : "no error");
+        fail_msg("%s/%s %s: nothing: %s", c->kind, c->name, what,
+                 cn_error() ? cn_error() : "no error");
     }
     int rank = cn_tensor_rank(want);
     bool same = cn_tensor_rank(got) == rank;
@@ -156,15 +158,16 @@ void golden_close(const golden_case *c, const char *what, const cn_tensor *got, 
     for (int64_t i = 0; i < cn_tensor_size(want); i++) {
         double a = cn_tensor_item(got, i), b = cn_tensor_item(want, i);
         if (!close_enough(a, b, absolute, relative)) {
-            fail_msg("%s/%s %s: element %lld is %.9g, Keras has %.9g", c->kind, c->name, what, (long long)i,
-                     a, b);
+            fail_msg("%s/%s %s: element %lld is %.9g, Keras has %.9g", c->kind, c->name, what,
+                     (long long)i, a, b);
         }
     }
 }
 
 static bool same_object(const json_t *a, const json_t *b)
 {
-    void *i = json_object_iter((json_t *)(uintptr_t)a), *k = json_object_iter((json_t *)(uintptr_t)b);
+    void *i = json_object_iter((json_t *)(uintptr_t)a),
+         *k = json_object_iter((json_t *)(uintptr_t)b);
     while (i && k) {
         if (strcmp(json_object_iter_key(i), json_object_iter_key(k)) != 0 ||
             !golden_same_json(json_object_iter_value(i), json_object_iter_value(k))) {

@@ -1,4 +1,5 @@
-/* Instances and configs: every generation's dialect, names, identifiers, argument structs, a user's classes. */
+/* Instances and configs: every generation's dialect, names, identifiers, argument structs, a user's
+ * classes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,38 +37,59 @@ static void fails(const char *words)
 }
 
 /* Dense as each generation wrote it: read under that version it is written back to the byte. */
-#define REST "\"kernel_regularizer\": null, \"bias_regularizer\": null, \"activity_regularizer\": null, " \
-             "\"kernel_constraint\": null, \"bias_constraint\": null}"
+#define REST                                                                                       \
+    "\"kernel_regularizer\": null, \"bias_regularizer\": null, \"activity_regularizer\": null, "   \
+    "\"kernel_constraint\": null, \"bias_constraint\": null}"
 static const struct dialect {
     const char *keras, *config;
 } dialects[] = {
-    {"2.3", "{\"name\": \"dense_1\", \"trainable\": true, \"batch_input_shape\": [null, 784], \"dtype\": \"float32\", "
-            "\"units\": 10, \"activation\": \"softmax\", \"use_bias\": true, \"kernel_initializer\": {\"class_name\": "
-            "\"VarianceScaling\", \"config\": {\"scale\": 1.0, \"mode\": \"fan_avg\", \"distribution\": \"uniform\", "
-            "\"seed\": null}}, \"bias_initializer\": {\"class_name\": \"Zeros\", \"config\": {}}, " REST},
-    {"2.1", "{\"name\": \"d\", \"trainable\": true, \"dtype\": \"float32\", \"batch_input_shape\": [null, 4], "
-            "\"units\": 3, \"activation\": \"linear\", \"use_bias\": true, \"kernel_initializer\": {\"class_name\": "
-            "\"GlorotUniform\", \"config\": {\"seed\": null, \"dtype\": \"float32\"}}, \"bias_initializer\": "
+    {"2.3",
+     "{\"name\": \"dense_1\", \"trainable\": true, \"batch_input_shape\": [null, 784], \"dtype\": "
+     "\"float32\", "
+     "\"units\": 10, \"activation\": \"softmax\", \"use_bias\": true, \"kernel_initializer\": "
+     "{\"class_name\": "
+     "\"VarianceScaling\", \"config\": {\"scale\": 1.0, \"mode\": \"fan_avg\", \"distribution\": "
+     "\"uniform\", "
+     "\"seed\": null}}, \"bias_initializer\": {\"class_name\": \"Zeros\", \"config\": {}}, " REST},
+    {"2.1", "{\"name\": \"d\", \"trainable\": true, \"dtype\": \"float32\", \"batch_input_shape\": "
+            "[null, 4], "
+            "\"units\": 3, \"activation\": \"linear\", \"use_bias\": true, \"kernel_initializer\": "
+            "{\"class_name\": "
+            "\"GlorotUniform\", \"config\": {\"seed\": null, \"dtype\": \"float32\"}}, "
+            "\"bias_initializer\": "
             "{\"class_name\": \"Zeros\", \"config\": {\"dtype\": \"float32\"}}, " REST},
-    {"2.9", "{\"name\": \"d\", \"trainable\": true, \"dtype\": \"float32\", \"units\": 3, \"activation\": \"swish\", "
-            "\"use_bias\": true, \"kernel_initializer\": {\"class_name\": \"GlorotUniform\", \"config\": {\"seed\": "
-            "null}}, \"bias_initializer\": {\"class_name\": \"Zeros\", \"config\": {}}, \"kernel_regularizer\": "
-            "{\"class_name\": \"L2\", \"config\": {\"l2\": 0.009999999776482582}}, \"bias_regularizer\": null, "
-            "\"activity_regularizer\": null, \"kernel_constraint\": {\"class_name\": \"MaxNorm\", \"config\": "
+    {"2.9", "{\"name\": \"d\", \"trainable\": true, \"dtype\": \"float32\", \"units\": 3, "
+            "\"activation\": \"swish\", "
+            "\"use_bias\": true, \"kernel_initializer\": {\"class_name\": \"GlorotUniform\", "
+            "\"config\": {\"seed\": "
+            "null}}, \"bias_initializer\": {\"class_name\": \"Zeros\", \"config\": {}}, "
+            "\"kernel_regularizer\": "
+            "{\"class_name\": \"L2\", \"config\": {\"l2\": 0.009999999776482582}}, "
+            "\"bias_regularizer\": null, "
+            "\"activity_regularizer\": null, \"kernel_constraint\": {\"class_name\": \"MaxNorm\", "
+            "\"config\": "
             "{\"max_value\": 2.0, \"axis\": 0}}, \"bias_constraint\": null}"},
-    {"3.0", "{\"name\": \"d\", \"trainable\": false, \"dtype\": \"float32\", \"units\": 3, \"activation\": \"silu\", "
-            "\"use_bias\": false, \"kernel_initializer\": {\"module\": \"keras.initializers\", \"class_name\": "
-            "\"HeNormal\", \"config\": {\"seed\": 7}, \"registered_name\": null}, \"bias_initializer\": {\"module\": "
-            "\"keras.initializers\", \"class_name\": \"Zeros\", \"config\": {}, \"registered_name\": null}, "
-            "\"kernel_regularizer\": null, \"bias_regularizer\": null, \"kernel_constraint\": null, "
-            "\"bias_constraint\": null}"},
-    {"3.5", "{\"name\": \"d\", \"trainable\": true, \"dtype\": {\"module\": \"keras\", \"class_name\": "
-            "\"DTypePolicy\", \"config\": {\"name\": \"mixed_bfloat16\"}, \"registered_name\": null}, \"units\": 3, "
-            "\"activation\": \"linear\", \"use_bias\": true, \"kernel_initializer\": {\"module\": "
-            "\"keras.initializers\", \"class_name\": \"GlorotUniform\", \"config\": {\"seed\": null}, "
-            "\"registered_name\": null}, \"bias_initializer\": {\"module\": \"keras.initializers\", \"class_name\": "
-            "\"Zeros\", \"config\": {}, \"registered_name\": null}, \"kernel_regularizer\": null, "
-            "\"bias_regularizer\": null, \"kernel_constraint\": null, \"bias_constraint\": null}"},
+    {"3.0",
+     "{\"name\": \"d\", \"trainable\": false, \"dtype\": \"float32\", \"units\": 3, "
+     "\"activation\": \"silu\", "
+     "\"use_bias\": false, \"kernel_initializer\": {\"module\": \"keras.initializers\", "
+     "\"class_name\": "
+     "\"HeNormal\", \"config\": {\"seed\": 7}, \"registered_name\": null}, \"bias_initializer\": "
+     "{\"module\": "
+     "\"keras.initializers\", \"class_name\": \"Zeros\", \"config\": {}, \"registered_name\": "
+     "null}, "
+     "\"kernel_regularizer\": null, \"bias_regularizer\": null, \"kernel_constraint\": null, "
+     "\"bias_constraint\": null}"},
+    {"3.5",
+     "{\"name\": \"d\", \"trainable\": true, \"dtype\": {\"module\": \"keras\", \"class_name\": "
+     "\"DTypePolicy\", \"config\": {\"name\": \"mixed_bfloat16\"}, \"registered_name\": null}, "
+     "\"units\": 3, "
+     "\"activation\": \"linear\", \"use_bias\": true, \"kernel_initializer\": {\"module\": "
+     "\"keras.initializers\", \"class_name\": \"GlorotUniform\", \"config\": {\"seed\": null}, "
+     "\"registered_name\": null}, \"bias_initializer\": {\"module\": \"keras.initializers\", "
+     "\"class_name\": "
+     "\"Zeros\", \"config\": {}, \"registered_name\": null}, \"kernel_regularizer\": null, "
+     "\"bias_regularizer\": null, \"kernel_constraint\": null, \"bias_constraint\": null}"},
 };
 
 static void round_trips(void **state)
@@ -93,12 +115,16 @@ static void keras_1(void **state)
 {
     (void)state;
     cn_scope scope = cn_scope_begin();
-    cn_layer *layer = cn_layer_from_config(
-        "{\"class_name\": \"Dense\", \"config\": {\"name\": \"dense_2\", \"trainable\": true, \"init\": "
-        "\"he_uniform\", \"activation\": \"relu\", \"W_regularizer\": {\"name\": \"WeightRegularizer\", \"l1\": 0.0, "
-        "\"l2\": 0.25}, \"b_regularizer\": null, \"activity_regularizer\": null, \"W_constraint\": {\"name\": "
-        "null, \"class_name\": \"MaxNorm\", \"config\": {\"m\": 3, \"axis\": 0}}, \"b_constraint\": null, \"bias\": "
-        "false, \"output_dim\": 12, \"input_dim\": 20}}");
+    cn_layer *layer =
+        cn_layer_from_config("{\"class_name\": \"Dense\", \"config\": {\"name\": \"dense_2\", "
+                             "\"trainable\": true, \"init\": "
+                             "\"he_uniform\", \"activation\": \"relu\", \"W_regularizer\": "
+                             "{\"name\": \"WeightRegularizer\", \"l1\": 0.0, "
+                             "\"l2\": 0.25}, \"b_regularizer\": null, \"activity_regularizer\": "
+                             "null, \"W_constraint\": {\"name\": "
+                             "null, \"class_name\": \"MaxNorm\", \"config\": {\"m\": 3, \"axis\": "
+                             "0}}, \"b_constraint\": null, \"bias\": "
+                             "false, \"output_dim\": 12, \"input_dim\": 20}}");
     if (!layer) {
         fail_msg("%s", cn_error());
     }
@@ -106,11 +132,12 @@ static void keras_1(void **state)
     assert_int_equal(args->units, 12);
     assert_false(args->use_bias);
     assert_string_equal(((const cn__instance *)args->kernel_initializer)->class->name, "HeUniform");
-    assert_true(((const cn_regularizer_l1_l2_args *)cn_regularizer_arguments(args->kernel_regularizer))->l2 ==
-                0.25);
+    assert_true(
+        ((const cn_regularizer_l1_l2_args *)cn_regularizer_arguments(args->kernel_regularizer))
+            ->l2 == 0.25);
     assert_non_null(args->kernel_constraint);
-    cn_layer *dropout = cn_layer_from_config(
-        "{\"class_name\": \"Dropout\", \"config\": {\"name\": \"dropout_1\", \"p\": 0.5, \"trainable\": true}}");
+    cn_layer *dropout = cn_layer_from_config("{\"class_name\": \"Dropout\", \"config\": {\"name\": "
+                                             "\"dropout_1\", \"p\": 0.5, \"trainable\": true}}");
     assert_true(((const cn_dropout_args *)cn_layer_arguments(dropout))->rate == 0.5);
     cn_scope_end(scope);
 }
@@ -134,7 +161,8 @@ static void reading_errors(void **state)
         {"{\"class_name\": \"Dense\", ", "line 1 column"},
         {"{\"config\": {}}", "needs a \"class_name\""},
         {"[]", "begins with {"},
-        {"{\"class_name\": \"Reshape\", \"config\": {\"target_shape\": [1, 2, 3, 4, 5, 6, 7, 8, 9]}}",
+        {"{\"class_name\": \"Reshape\", \"config\": {\"target_shape\": [1, 2, 3, 4, 5, 6, 7, 8, "
+         "9]}}",
          "a list of at most 8 integers"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -145,8 +173,9 @@ static void reading_errors(void **state)
     assert_null(cn_layer_from_config(cases[0].json));
     fails("Unrecognized keyword arguments passed to Dense: {'use_biass': true}");
     /* What is null, false, or only older versions need, is passed over. */
-    assert_non_null(cn_layer_from_config("{\"class_name\": \"Dense\", \"config\": {\"units\": 3, \"input_dim\": 4, "
-                                         "\"new_thing\": null, \"other\": false}}"));
+    assert_non_null(cn_layer_from_config(
+        "{\"class_name\": \"Dense\", \"config\": {\"units\": 3, \"input_dim\": 4, "
+        "\"new_thing\": null, \"other\": false}}"));
     cn_scope_end(scope);
 }
 
@@ -196,10 +225,12 @@ static void identifiers(void **state)
     fails("cn_activation_from()");
     assert_null(cn_dense(3, .kernel_initializer = cn_regularizer_l2()));
     fails("kernel_initializer: expected a initializer, got a regularizer");
-    assert_null(cn_dense(3, .kernel_initializer = "{\"class_name\": \"Constant\", \"config\": {\"valu\": 1}}"));
+    assert_null(cn_dense(3, .kernel_initializer =
+                                "{\"class_name\": \"Constant\", \"config\": {\"valu\": 1}}"));
     fails("valu");
-    cn_layer *layer = cn_dense(3, .kernel_initializer = "{\"class_name\": \"Constant\", \"config\": {\"value\": 2}}",
-                               .bias_initializer = CN_NONE_ID, .activation = cn_leaky_relu_layer());
+    cn_layer *layer = cn_dense(
+        3, .kernel_initializer = "{\"class_name\": \"Constant\", \"config\": {\"value\": 2}}",
+        .bias_initializer = CN_NONE_ID, .activation = cn_leaky_relu_layer());
     if (!layer) {
         fail_msg("%s", cn_error());
     }
@@ -209,8 +240,9 @@ static void identifiers(void **state)
     if (!y) {
         fail_msg("%s", cn_error());
     }
-    assert_non_null(strstr(cn_layer_get_config(layer), "\"activation\": {\"module\": \"keras.layers\", "
-                                                       "\"class_name\": \"LeakyReLU\""));
+    assert_non_null(strstr(cn_layer_get_config(layer),
+                           "\"activation\": {\"module\": \"keras.layers\", "
+                           "\"class_name\": \"LeakyReLU\""));
     cn_scope_end(scope);
 }
 
@@ -247,7 +279,8 @@ typedef struct scale_args {
     CN__END;
 } scale_args;
 
-static cn_tensor *call_scale(cn_layer *self, cn_tensor *const *inputs, int n, const cn_call_args *call)
+static cn_tensor *call_scale(cn_layer *self, cn_tensor *const *inputs, int n,
+                             const cn_call_args *call)
 {
     const scale_args *args = cn_layer_arguments(self);
     (void)n;
@@ -255,7 +288,8 @@ static cn_tensor *call_scale(cn_layer *self, cn_tensor *const *inputs, int n, co
     return cn_multiply(inputs[0], args->factor);
 }
 
-static const scale_args scale_defaults = {.size = sizeof(scale_args), CN_LAYER_DEFAULTS, .factor = 2};
+static const scale_args scale_defaults = {
+    .size = sizeof(scale_args), CN_LAYER_DEFAULTS, .factor = 2};
 static const cn_field scale_fields[] = {
     CN_FIELD(scale_args, DOUBLE, factor),
     CN_FIELD(scale_args, PAIR, sizes),
@@ -284,7 +318,8 @@ static void users_class(void **state)
         fail_msg("%s", cn_error());
     }
     json_t *object = cn__serialize(layer, CN__DIALECT_KERAS3);
-    assert_string_equal(json_string_value(json_object_get(object, "registered_name")), "Custom>Scale");
+    assert_string_equal(json_string_value(json_object_get(object, "registered_name")),
+                        "Custom>Scale");
     assert_string_equal(json_string_value(json_object_get(object, "class_name")), "Scale");
     cn_layer *again = cn__deserialize(CN__LAYER, object);
     if (!again) {
@@ -301,10 +336,13 @@ static void users_class(void **state)
 static void json_text(void **state)
 {
     (void)state;
-    json_t *value = json_loads("{\"a\": [1, 2.0, 1e-7, true, null], \"\xc3\xa9\xf0\x9f\x98\x80\\n\\\"\": \"x\\u0001\"}",
-                               0, NULL);
+    json_t *value = json_loads(
+        "{\"a\": [1, 2.0, 1e-7, true, null], \"\xc3\xa9\xf0\x9f\x98\x80\\n\\\"\": \"x\\u0001\"}", 0,
+        NULL);
     char *text = cn__json_dumps(value);
-    assert_string_equal(text, "{\"a\": [1, 2.0, 1e-07, true, null], \"\\u00e9\\ud83d\\ude00\\n\\\"\": \"x\\u0001\"}");
+    assert_string_equal(
+        text,
+        "{\"a\": [1, 2.0, 1e-07, true, null], \"\\u00e9\\ud83d\\ude00\\n\\\"\": \"x\\u0001\"}");
     cn__free_mem(text);
     json_decref(value);
     assert_null(cn__json_loads("[1,\n 2,", 7, "cn_test"));
