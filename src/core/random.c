@@ -4,6 +4,7 @@
 #include "core/random.h"
 
 #include "core/error.h"
+#include "core/philox.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -11,37 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The multipliers and the steps of the key (Salmon et al., SC 2011, table 2). */
-#define MULTIPLIER_0 0xD2511F53u
-#define MULTIPLIER_1 0xCD9E8D57u
-#define WEYL_0 0x9E3779B9u
-#define WEYL_1 0xBB67AE85u
-#define ROUNDS 10
-
-/* Blocks that are made side by side, one in each lane of a vector. */
-#define LANES 16
-/* Words of those blocks, four each. */
-#define BATCH (LANES * 4)
-
-void cn__philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
-{
-    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
-    uint32_t k0 = key[0], k1 = key[1];
-    for (int round = 0; round < ROUNDS; round++) {
-        uint64_t p0 = (uint64_t)MULTIPLIER_0 * c0;
-        uint64_t p1 = (uint64_t)MULTIPLIER_1 * c2;
-        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
-        c1 = (uint32_t)p1;
-        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-        c3 = (uint32_t)p0;
-        k0 += WEYL_0;
-        k1 += WEYL_1;
-    }
-    out[0] = c0;
-    out[1] = c1;
-    out[2] = c2;
-    out[3] = c3;
-}
+/* The words of a batch of blocks. */
+#define BATCH CN__PHILOX_WORDS
 
 /* The counter of block b: its number below, the step above. Redraws of single elements (attempt >=
  * 1) live where the top 16 bits of the number are not zero, which no array reaches. */
@@ -51,40 +23,6 @@ static void counter_of(cn__stream stream, uint64_t block, unsigned attempt, uint
     counter[1] = (uint32_t)(block >> 32) | (uint32_t)attempt << 16;
     counter[2] = (uint32_t)stream.step;
     counter[3] = (uint32_t)(stream.step >> 32);
-}
-
-/* out[4 * l + w] = word w of block first + l, for all lanes. The arrays of lanes are what the
- * compiler vectorises. */
-static void philox_batch(cn__stream stream, uint64_t first, uint32_t out[BATCH])
-{
-    uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];
-    uint32_t k0 = (uint32_t)stream.key, k1 = (uint32_t)(stream.key >> 32);
-    uint32_t counter[4];
-    for (int l = 0; l < LANES; l++) {
-        counter_of(stream, first + (uint64_t)l, 0, counter);
-        c0[l] = counter[0];
-        c1[l] = counter[1];
-        c2[l] = counter[2];
-        c3[l] = counter[3];
-    }
-    for (int round = 0; round < ROUNDS; round++) {
-        for (int l = 0; l < LANES; l++) {
-            uint64_t p0 = (uint64_t)MULTIPLIER_0 * c0[l];
-            uint64_t p1 = (uint64_t)MULTIPLIER_1 * c2[l];
-            c0[l] = (uint32_t)(p1 >> 32) ^ c1[l] ^ k0;
-            c1[l] = (uint32_t)p1;
-            c2[l] = (uint32_t)(p0 >> 32) ^ c3[l] ^ k1;
-            c3[l] = (uint32_t)p0;
-        }
-        k0 += WEYL_0;
-        k1 += WEYL_1;
-    }
-    for (int l = 0; l < LANES; l++) {
-        out[4 * l] = c0[l];
-        out[4 * l + 1] = c1[l];
-        out[4 * l + 2] = c2[l];
-        out[4 * l + 3] = c3[l];
-    }
 }
 
 /* The words of a draw in batches: words[0 … n) are those of elements [at, at + n). */
@@ -99,7 +37,7 @@ static const uint32_t *next_words(reader *r, int *n)
     /* Batches begin at blocks that are multiples of four words, so a split may cut into the first
      * of them. */
     int64_t skip = r->at % 4;
-    philox_batch(r->stream, (uint64_t)(r->at / 4), r->batch);
+    cn__philox_blocks(r->stream.key, r->stream.step, (uint64_t)(r->at / 4), r->batch);
     int64_t count = BATCH - skip;
     if (count > r->end - r->at) {
         count = r->end - r->at;
@@ -135,6 +73,16 @@ void cn__random_uniform(cn__stream stream, int64_t begin, int64_t n, float *out)
     }
 }
 
+/* Sixteen more bits for an element, from a counter of its own. */
+static uint16_t lower_half(cn__stream stream, int64_t element)
+{
+    const uint32_t key[2] = {(uint32_t)stream.key, (uint32_t)(stream.key >> 32)};
+    uint32_t counter[4], words[4];
+    counter_of(stream, (uint64_t)element, 1, counter);
+    cn__philox(counter, key, words);
+    return (uint16_t)words[0];
+}
+
 void cn__random_keep(cn__stream stream, int64_t begin, int64_t n, double keep, uint8_t *out)
 {
     if (!(keep > 0)) {
@@ -145,16 +93,33 @@ void cn__random_keep(cn__stream stream, int64_t begin, int64_t n, double keep, u
         memset(out, 1, (size_t)n);
         return;
     }
-    /* 2^32 * keep of the 2^32 words keep; at least one and not all, since keep lies between. */
+    /* 2^32 * keep of the 2^32 words keep; at least one and not all, since keep lies between. The
+     * upper half of a word decides almost always, so each word serves two elements; where it does
+     * not, the lower half comes from a draw of its own. */
     uint32_t last = (uint32_t)(ceil(keep * 0x1p32) - 1);
-    reader r = {.stream = stream, .at = begin, .end = begin + n};
+    const uint16_t upper = (uint16_t)(last >> 16);
+    int64_t end = begin + n;
+    reader r = {.stream = stream, .at = begin / 2, .end = end / 2 + end % 2};
     while (r.at < r.end) {
-        int count;
+        int64_t i = 2 * r.at;
+        int count, ties = 0;
         const uint32_t *words = next_words(&r, &count);
-        for (int i = 0; i < count; i++) {
-            out[i] = words[i] <= last;
+        uint8_t kept[2 * BATCH], tie[2 * BATCH];
+        for (int w = 0; w < count; w++) {
+            uint16_t a = (uint16_t)words[w], b = (uint16_t)(words[w] >> 16);
+            kept[2 * w] = a < upper;
+            kept[2 * w + 1] = b < upper;
+            tie[2 * w] = a == upper;
+            tie[2 * w + 1] = b == upper;
+            ties |= tie[2 * w] | tie[2 * w + 1];
         }
-        out += count;
+        for (int k = 0; ties != 0 && k < 2 * count; k++) {
+            if (tie[k]) {
+                kept[k] = lower_half(stream, i + k) <= (uint16_t)last;
+            }
+        }
+        int64_t skip = i < begin ? begin - i : 0, stop = end - i < 2 * count ? end - i : 2 * count;
+        memcpy(out + (i + skip - begin), kept + skip, (size_t)(stop - skip));
     }
 }
 

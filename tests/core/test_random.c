@@ -50,6 +50,27 @@ static void test_batches(void **state)
     }
 }
 
+/* A chance that the upper sixteen bits of a word cannot tell from a neighbour is kept to its 32
+ * bits: with 2^-20 about 64 of 2^26 are kept, where 2^-16 would be 1024 and 0 none. */
+static void test_small_chance(void **state)
+{
+    (void)state;
+    static uint8_t keep[1 << 16];
+    int kept = 0, dropped = 0;
+    for (uint64_t step = 0; step < 1 << 10; step++) {
+        cn__random_keep((cn__stream){3, step}, 0, 1 << 16, 0x1p-20, keep);
+        for (int i = 0; i < 1 << 16; i++) {
+            kept += keep[i];
+        }
+        cn__random_keep((cn__stream){4, step}, 0, 1 << 16, 1 - 0x1p-20, keep);
+        for (int i = 0; i < 1 << 16; i++) {
+            dropped += !keep[i];
+        }
+    }
+    assert_in_range(kept, 64 - 6 * 8, 64 + 6 * 8);
+    assert_in_range(dropped, 64 - 6 * 8, 64 + 6 * 8);
+}
+
 enum { COUNT = 1 << 17 };
 static float whole[COUNT], part[COUNT];
 static uint8_t whole_keep[COUNT], part_keep[COUNT];
@@ -193,9 +214,13 @@ static void test_seeds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_answers),    cmocka_unit_test(test_batches),
-        cmocka_unit_test(test_split_invariance), cmocka_unit_test(test_distributions),
-        cmocka_unit_test(test_permutation),      cmocka_unit_test(test_seeds),
+        cmocka_unit_test(test_known_answers),
+        cmocka_unit_test(test_batches),
+        cmocka_unit_test(test_split_invariance),
+        cmocka_unit_test(test_distributions),
+        cmocka_unit_test(test_permutation),
+        cmocka_unit_test(test_small_chance),
+        cmocka_unit_test(test_seeds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
