@@ -25,7 +25,7 @@ typedef struct cn_sequential_args {
 /* keras.Sequential: cn_sequential(), cn_sequential(a, b, .name = "net"). A failed layer leaves its error pending. */
 CN_API cn_model *cn_sequential_with(const cn_sequential_args *args);
 #define cn_sequential(...)                                                                         \
-    CN__CALL(cn_sequential_with, cn_sequential_args, .trainable = true CN__COMMA.first_ = 0, __VA_ARGS__)
+    CN__CALL(cn_sequential_with, cn_sequential_args, .trainable = true, .first_ = 0, __VA_ARGS__)
 /* Adds a layer, a model or an input (cn_input, cn_input_layer) at the end of a Sequential model. */
 CN_API int cn_model_add_object(cn_model *model, void *layer);
 #define cn_model_add(model, layer) cn_model_add_object(model, layer)
