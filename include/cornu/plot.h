@@ -52,6 +52,14 @@ CN_API int cn_plot_curves_with(const char *path, const cn_named_tensors *curves,
               __VA_ARGS__)
 #define cn_plot_curves(path, ...) cn__plot_curves(path, __VA_ARGS__, .end_ = 0)
 
+/* The curves of a training: cn_plot_curves of everything that the history holds. */
+CN_API int cn_plot_history_with(const char *path, const cn_history *history,
+                                const cn_plot_curves_args *args);
+#define cn__plot_history(path, history, ...)                                                       \
+    CN__CALL2(cn_plot_history_with, path, history, cn_plot_curves_args, CN_PLOT_CURVES_DEFAULTS,   \
+              __VA_ARGS__)
+#define cn_plot_history(path, ...) cn__plot_history(path, __VA_ARGS__, .end_ = 0)
+
 typedef struct cn_plot_images_args {
     size_t size;
     int columns; /* 0: as many as make the grid about square */
