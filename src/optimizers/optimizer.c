@@ -142,8 +142,9 @@ static void destroy_optimizer(void *instance)
 /* The schedule in place of the number, and what tf.keras writes besides. */
 static int write_config(const void *instance, int dialect, void *config)
 {
-    static const char *const newer[] = {"weight_decay", "use_ema", "ema_momentum",
-                                        "ema_overwrite_frequency", NULL};
+    static const char *const newer[] = {
+        "weight_decay", "use_ema", "ema_momentum", "ema_overwrite_frequency",
+        "jit_compile",  "is_legacy_optimizer", NULL};
     static const char *const clips[] = {"clipnorm", "global_clipnorm", "clipvalue", NULL};
     const cn_optimizer *self = instance;
     if (self->schedule) {

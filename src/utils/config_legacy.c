@@ -43,6 +43,9 @@ const char *cn__legacy_key(cn__kind kind, const char *class_name, const char *ke
     if (kind == CN__CONSTRAINT && strcmp(key, "m") == 0) {
         return "max_value";
     }
+    if (kind == CN__OPTIMIZER && strcmp(key, "lr") == 0) {
+        return "learning_rate";
+    }
     if (kind != CN__LAYER) {
         return NULL;
     }
