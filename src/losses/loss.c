@@ -1,7 +1,9 @@
 /* Losses as objects: making, calling with weights and masks, reducing. */
 #include "losses/loss.h"
 
+#include "core/format.h"
 #include "ops/op.h"
+#include "utils/config.h"
 
 #include <string.h>
 
@@ -69,10 +71,28 @@ static int init_loss(void *instance)
     return name_loss(loss);
 }
 
+#if CN__HAVE_JANSSON
+/* tf.keras from 2.13 on names the function that a loss wraps. */
+static int write_config(const void *instance, int dialect, void *config)
+{
+    const cn_loss *loss = instance;
+    if (dialect != CN__DIALECT_KERAS2 || loss->base.keras < 213 || loss->function) {
+        return 0;
+    }
+    char *function = cn__snake_case(loss->base.class->name);
+    json_t *text = function ? json_string(function) : NULL;
+    cn__free_mem(function);
+    return text && json_object_set_new(config, "fn", text) == 0 ? 0 : cn__no_memory();
+}
+#else
+#define write_config NULL
+#endif
+
 const cn__kind_info cn__kind_loss = {.type = {CN__LOSS, "loss", NULL},
                                      .bytes = sizeof(cn_loss),
                                      .module = "keras.losses",
-                                     .init = init_loss};
+                                     .init = init_loss,
+                                     .write_config = write_config};
 
 cn_loss *cn_loss_new(const cn_loss_class *cls, const void *args)
 {
