@@ -22,6 +22,7 @@ typedef struct cn__layer_call {
     uint64_t out_id[CN__MAX_OUTPUTS]; /* of the output tensors, whose keras_history this is */
     int index;                        /* the layer's n-th call: Keras's node index */
     cn_call_args args;                /* its initial states are owned */
+    int fixed_training; /* 1, -1: called with training=True, False whatever the model does; 0: as it does */
 } cn__layer_call;
 
 /* Which output of its layer call a functional model's tensor is; -1 if it has no history. */
