@@ -6,9 +6,7 @@
 #include "core/memory.h"
 
 #include <cornu/activations.h>
-#if __has_include(<cornu/callbacks.h>)
 #include <cornu/callbacks.h>
-#endif
 #include <cornu/constraints.h>
 #include <cornu/initializers.h>
 #include <cornu/layers.h>
@@ -50,11 +48,9 @@ CN__METRIC_MAP(XX)
 #define XX(name) extern const cn_optimizer_class cn__optimizer_##name;
 CN__OPTIMIZER_MAP(XX)
 #undef XX
-#ifdef CORNU_CALLBACKS_H
 #define XX(name) extern const cn_callback_class cn__callback_##name;
 CN__CALLBACK_MAP(XX)
 #undef XX
-#endif
 #define XX(KIND, name) extern const cn__kind_info cn__kind_##name;
 CN__KIND_MAP(XX)
 #undef XX
@@ -86,11 +82,9 @@ static const cn_class *const metrics[] = {CN__METRIC_MAP(XX) NULL};
 #define XX(name) &cn__optimizer_##name.base,
 static const cn_class *const optimizers[] = {CN__OPTIMIZER_MAP(XX) NULL};
 #undef XX
-#ifdef CORNU_CALLBACKS_H
 #define XX(name) &cn__callback_##name.base,
 static const cn_class *const callbacks[] = {CN__CALLBACK_MAP(XX) NULL};
 #undef XX
-#endif
 /* clang-format on */
 
 typedef struct kind_record {
@@ -108,9 +102,7 @@ static const kind_record kinds[32] = {
     [CN__LOSS] = {&cn__kind_loss, losses},
     [CN__METRIC] = {&cn__kind_metric, metrics},
     [CN__OPTIMIZER] = {&cn__kind_optimizer, optimizers},
-#ifdef CORNU_CALLBACKS_H
     [CN__CALLBACK] = {&cn__kind_callback, callbacks},
-#endif
 };
 
 const cn__kind_info *cn__kind_info_of(cn__kind kind)

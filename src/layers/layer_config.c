@@ -152,6 +152,17 @@ static int write_batch_normalization(const cn_layer *layer, int dialect, json_t 
     return code == 0 ? set(config, "renorm_momentum", json_real(args->renorm_momentum)) : code;
 }
 
+/* Before 2.3 only the first layer had a dtype, before 2.2 a Flatten no data format. */
+static void forget_newer_keys(const cn_layer *layer, json_t *config)
+{
+    if (!json_object_get(config, "batch_input_shape")) {
+        json_object_del(config, "dtype");
+    }
+    if (layer->base.keras < 192 && strcmp(layer->base.class->name, "Flatten") == 0) {
+        json_object_del(config, "data_format");
+    }
+}
+
 int cn__layer_write_config(const void *object, int dialect, void *config)
 {
     const cn_layer *layer = object;
@@ -177,6 +188,9 @@ int cn__layer_write_config(const void *object, int dialect, void *config)
         if (code == 0) {
             code = write_axes(layer, config);
         }
+    }
+    if (code == 0 && !three && layer->base.keras < 200) {
+        forget_newer_keys(layer, config);
     }
     if (code == 0 && layer->base.class == &cn__layer_batch_normalization.base) {
         code = write_batch_normalization(layer, dialect, config);

@@ -194,9 +194,10 @@ static int write_fields(const cn__instance *instance, const cn_field *fields, cn
         if (!is_written(field, dialect, keras)) {
             continue;
         }
-        /* tf.keras since 2.11 writes two flags before the rate; the optimizer's own function has their values. */
-        if (instance->object.kind == CN__OPTIMIZER && dialect == CN__DIALECT_KERAS2 && keras >= 211 &&
-            strcmp(field->name, "learning_rate") == 0) {
+        /* tf.keras since 2.11 writes two flags before the rate; the optimizer's own function has
+         * their values. */
+        if (instance->object.kind == CN__OPTIMIZER && dialect == CN__DIALECT_KERAS2 &&
+            keras >= 211 && strcmp(field->name, "learning_rate") == 0) {
             int flags = cn__json_set(config, "jit_compile", json_false());
             flags = flags < 0 ? flags : cn__json_set(config, "is_legacy_optimizer", json_false());
             if (flags < 0) {
