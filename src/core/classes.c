@@ -5,84 +5,75 @@
 #include "core/instance.h"
 #include "core/memory.h"
 
-#include <cornu/activations.h>
-#include <cornu/callbacks.h>
-#include <cornu/constraints.h>
-#include <cornu/initializers.h>
-#include <cornu/layers.h>
-#include <cornu/losses.h>
-#include <cornu/metrics.h>
-#include <cornu/optimizers.h>
-#include <cornu/regularizers.h>
-
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 /* clang-format off */
-#define XX(name) extern const cn_layer_class cn__layer_##name;
+/* Core knows no kind's record but that it begins with a cn_class. */
+#define XX(name) extern const struct cn_layer_class cn__layer_##name;
 CN__LAYER_MAP(XX)
 #undef XX
-#define XX(name) extern const cn_activation_class cn__activation_##name;
+#define XX(name) extern const struct cn_activation_class cn__activation_##name;
 CN__ACTIVATION_MAP(XX)
 #undef XX
-#define XX(name) extern const cn_initializer_class cn__initializer_##name;
+#define XX(name) extern const struct cn_initializer_class cn__initializer_##name;
 CN__INITIALIZER_MAP(XX)
 #undef XX
-#define XX(name) extern const cn_regularizer_class cn__regularizer_##name;
+#define XX(name) extern const struct cn_regularizer_class cn__regularizer_##name;
 CN__REGULARIZER_MAP(XX)
 #undef XX
-#define XX(name) extern const cn_constraint_class cn__constraint_##name;
+#define XX(name) extern const struct cn_constraint_class cn__constraint_##name;
 CN__CONSTRAINT_MAP(XX)
 #undef XX
-#define XX(name) extern const cn_schedule_class cn__schedule_##name;
+#define XX(name) extern const struct cn_schedule_class cn__schedule_##name;
 CN__SCHEDULE_MAP(XX)
 #undef XX
-#define XX(name) extern const cn_loss_class cn__loss_##name;
+#define XX(name) extern const struct cn_loss_class cn__loss_##name;
 CN__LOSS_MAP(XX)
 #undef XX
-#define XX(name) extern const cn_metric_class cn__metric_##name;
+#define XX(name) extern const struct cn_metric_class cn__metric_##name;
 CN__METRIC_MAP(XX)
 #undef XX
-#define XX(name) extern const cn_optimizer_class cn__optimizer_##name;
+#define XX(name) extern const struct cn_optimizer_class cn__optimizer_##name;
 CN__OPTIMIZER_MAP(XX)
 #undef XX
-#define XX(name) extern const cn_callback_class cn__callback_##name;
+#define XX(name) extern const struct cn_callback_class cn__callback_##name;
 CN__CALLBACK_MAP(XX)
 #undef XX
 #define XX(KIND, name) extern const cn__kind_info cn__kind_##name;
 CN__KIND_MAP(XX)
 #undef XX
 
-#define XX(name) &cn__layer_##name.base,
+#define XX(name) (const cn_class *)&cn__layer_##name,
 static const cn_class *const layers[] = {CN__LAYER_MAP(XX) NULL};
 #undef XX
-#define XX(name) &cn__activation_##name.base,
+#define XX(name) (const cn_class *)&cn__activation_##name,
 static const cn_class *const activations[] = {CN__ACTIVATION_MAP(XX) NULL};
 #undef XX
-#define XX(name) &cn__initializer_##name.base,
+#define XX(name) (const cn_class *)&cn__initializer_##name,
 static const cn_class *const initializers[] = {CN__INITIALIZER_MAP(XX) NULL};
 #undef XX
-#define XX(name) &cn__regularizer_##name.base,
+#define XX(name) (const cn_class *)&cn__regularizer_##name,
 static const cn_class *const regularizers[] = {CN__REGULARIZER_MAP(XX) NULL};
 #undef XX
-#define XX(name) &cn__constraint_##name.base,
+#define XX(name) (const cn_class *)&cn__constraint_##name,
 static const cn_class *const constraints[] = {CN__CONSTRAINT_MAP(XX) NULL};
 #undef XX
-#define XX(name) &cn__schedule_##name.base,
+#define XX(name) (const cn_class *)&cn__schedule_##name,
 static const cn_class *const schedules[] = {CN__SCHEDULE_MAP(XX) NULL};
 #undef XX
-#define XX(name) &cn__loss_##name.base,
+#define XX(name) (const cn_class *)&cn__loss_##name,
 static const cn_class *const losses[] = {CN__LOSS_MAP(XX) NULL};
 #undef XX
-#define XX(name) &cn__metric_##name.base,
+#define XX(name) (const cn_class *)&cn__metric_##name,
 static const cn_class *const metrics[] = {CN__METRIC_MAP(XX) NULL};
 #undef XX
-#define XX(name) &cn__optimizer_##name.base,
+#define XX(name) (const cn_class *)&cn__optimizer_##name,
 static const cn_class *const optimizers[] = {CN__OPTIMIZER_MAP(XX) NULL};
 #undef XX
-#define XX(name) &cn__callback_##name.base,
+#define XX(name) (const cn_class *)&cn__callback_##name,
 static const cn_class *const callbacks[] = {CN__CALLBACK_MAP(XX) NULL};
 #undef XX
 /* clang-format on */
@@ -108,6 +99,22 @@ static const kind_record kinds[32] = {
 const cn__kind_info *cn__kind_info_of(cn__kind kind)
 {
     return (int)kind > 0 && kind < 32 ? kinds[kind].info : NULL;
+}
+
+extern const cn_field cn__layer_base_fields[], cn__loss_base_fields[], cn__metric_base_fields[],
+    cn__optimizer_base_fields[];
+
+const cn_field *cn__base_fields(cn__kind kind)
+{
+    static const cn_field none[] = {{0}};
+    switch (kind) {
+    case CN__LAYER:
+    case CN__MODEL: return cn__layer_base_fields;
+    case CN__LOSS: return cn__loss_base_fields;
+    case CN__METRIC: return cn__metric_base_fields;
+    case CN__OPTIMIZER: return cn__optimizer_base_fields;
+    default: return none;
+    }
 }
 
 /* A class that a program registered; newer ones come first, and a class that replaces another hides

@@ -33,6 +33,9 @@ typedef struct cn__kind_info {
     /* Reads a key of a config (json_t *value) that no field has into the argument struct: 1 if it
      * did, 0 if not, or an error. */
     int (*read_key)(const cn_class *class, const char *key, const void *value, void *args);
+    /* The arguments that a name alone stands for, where they are not the class's defaults
+     * ("l1_l2"); else NULL. */
+    const void *(*named_args)(const cn_class *class, const char *name);
 } cn__kind_info;
 
 /* The kind table is filled by each folder's `const cn__kind_info cn__kind_<name>`; see

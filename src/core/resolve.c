@@ -4,8 +4,6 @@
 #include "core/instance.h"
 #include "core/memory.h"
 
-#include <cornu/regularizers.h>
-
 #include <string.h>
 
 const char *cn__kind_words(cn__kind kind)
@@ -68,11 +66,9 @@ static void *resolve_name(cn__kind kind, const char *name, const char *what)
         }
         return NULL;
     }
-    if (kind == CN__REGULARIZER && strcmp(name, "l1_l2") == 0) {
-        /* The function of this name has other defaults than the class. */
-        return cn_regularizer_l1_l2(.l1 = 0.01, .l2 = 0.01);
-    }
-    return cn__create(kind, class, NULL);
+    const cn__kind_info *info = cn__kind_info_of(kind);
+    const void *args = info && info->named_args ? info->named_args(class, name) : NULL;
+    return cn__create(kind, class, args);
 }
 
 void *cn__resolve(cn__kind kind, cn_identifier identifier, const char *what)

@@ -7,7 +7,8 @@
 const cn__kind_info cn__kind_regularizer = {.type = {CN__REGULARIZER, "regularizer", NULL},
                                             .bytes = sizeof(cn_regularizer),
                                             .module = "keras.regularizers",
-                                            .init = cn__regularizer_check};
+                                            .init = cn__regularizer_check,
+                                            .named_args = cn__regularizer_named};
 
 cn_regularizer *cn_regularizer_new(const cn_regularizer_class *cls, const void *args)
 {

@@ -11,5 +11,7 @@ struct cn_regularizer {
 
 /* Checks the arguments of the built-in classes. */
 int cn__regularizer_check(void *instance);
+/* What a name means, where it is not the class's defaults. */
+const void *cn__regularizer_named(const cn_class *class, const char *name);
 
 #endif
