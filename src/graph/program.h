@@ -142,6 +142,7 @@ cn__inst *cn__plan_inst(cn__program *p, const cn__op *op, int n_in, const int *i
                         const int *out);
 int cn__plan_build(cn__program *p, const cn__trace *trace, const cn_shape *input_shapes);
 int cn__plan_simplify(cn__program *p);
+int cn__plan_conv(cn__program *p);
 int cn__plan_dense(cn__program *p);
 int cn__plan_elementwise(cn__program *p);
 int cn__plan_updates(cn__program *p);

@@ -84,6 +84,7 @@ static int plan(cn__program *p, const cn__trace *trace, const cn_shape *input_sh
     if (code == 0 && cn__dump_wanted()) {
         cn__program_dump(p, "before the passes", NULL);
     }
+    code = code < 0 ? code : cn__plan_conv(p);
     code = code < 0 ? code : cn__plan_dense(p);
     code = code < 0 ? code : cn__plan_elementwise(p);
     code = code < 0 ? code : cn__plan_updates(p);

@@ -1,5 +1,5 @@
 /* Stages: which instructions run together between two barriers, and how each is split. */
-#include "graph/program.h"
+#include "graph/conv_extra.h"
 #include "kernels/registry.h"
 
 #include <string.h>
@@ -62,6 +62,9 @@ static int64_t estimate(const cn__program *p, const cn__inst *inst)
             least = n < least ? n : least;
         }
         work = 2 * (double)most * (double)least / 60 / 16;
+    } else if (inst->op == &cn__op_conv_block || inst->op == &cn__op_conv_block_gradient) {
+        const cn__block *b = &((const cn__conv_extra *)inst->extra)->block;
+        work = 18.0 * (double)p->rows * b->oh * b->ow * b->cin * b->cout / 80;
     } else if (inst->op == &cn__op_elementwise) {
         work = (double)elements(p, inst->out[0]) *
                ((const cn__ew_extra *)inst->extra)->program.n_step * 0.08;
@@ -106,35 +109,50 @@ static cn__mode choose_mode(cn__program *p, cn__inst *inst)
     return inst->cost < SERIAL_LIMIT ? CN__MODE_SERIAL : CN__MODE_WHOLE;
 }
 
+/* Whether output k of an instruction that runs chunk by chunk is a sum over the batch. */
+static bool is_partial(const cn__program *p, const cn__inst *inst, int k)
+{
+    return inst->mode == CN__MODE_ROWS && !(inst->op->flags & CN__OP_VIEW) &&
+           !p->values[inst->out[k]].batched;
+}
+
+static int add_partial_sum(cn__program *p, int64_t i, int k)
+{
+    int total = p->insts[i].out[k];
+    cn__value part = p->values[total];
+    part.tensor = NULL;
+    part.chunk_bytes = (part.bytes + 63) / 64 * 64;
+    int v = cn__plan_value(p, part);
+    if (v < 0) {
+        return v;
+    }
+    p->insts[i].out[k] = v;
+    p->values[v].producer = (int)i;
+    cn__inst *sum = cn__plan_inst(p, &cn__op_sum_chunks, 1, &v, 1, &total);
+    if (!sum) {
+        return cn_error_code();
+    }
+    sum->batch = CN__BATCH_NONE;
+    sum->attrs.i[0] = (p->rows + p->chunk - 1) / p->chunk;
+    sum->attrs.i[1] = part.chunk_bytes;
+    sum->cost = sum->attrs.i[0] * part.bytes / 16 + 50;
+    sum->mode = sum->cost < SERIAL_LIMIT ? CN__MODE_SERIAL : CN__MODE_WHOLE;
+    return 0;
+}
+
 /* A sum over the batch that is made chunk by chunk is followed by the sum of its parts, in the order of the chunks. */
 static int add_partial_sums(cn__program *p)
 {
     int64_t n = p->n_insts;
-    for (int64_t i = 0; i < n; i++) {
-        if (p->insts[i].mode != CN__MODE_ROWS || p->insts[i].batch != CN__BATCH_REDUCE) {
-            continue;
+    int code = 0;
+    for (int64_t i = 0; code == 0 && i < n; i++) {
+        for (int k = 0; code == 0 && k < p->insts[i].n_out; k++) {
+            if (is_partial(p, &p->insts[i], k)) {
+                code = add_partial_sum(p, i, k);
+            }
         }
-        int total = p->insts[i].out[0];
-        cn__value part = p->values[total];
-        part.tensor = NULL;
-        part.chunk_bytes = (part.bytes + 63) / 64 * 64;
-        int v = cn__plan_value(p, part);
-        if (v < 0) {
-            return v;
-        }
-        p->insts[i].out[0] = v;
-        cn__inst *sum = cn__plan_inst(p, &cn__op_sum_chunks, 1, &v, 1, &total);
-        if (!sum) {
-            return cn_error_code();
-        }
-        p->values[v].producer = (int)i;
-        sum->batch = CN__BATCH_NONE;
-        sum->attrs.i[0] = (p->rows + p->chunk - 1) / p->chunk;
-        sum->attrs.i[1] = part.chunk_bytes;
-        sum->cost = sum->attrs.i[0] * part.bytes / 16 + 50;
-        sum->mode = sum->cost < SERIAL_LIMIT ? CN__MODE_SERIAL : CN__MODE_WHOLE;
     }
-    return cn__plan_sort(p);
+    return code < 0 ? code : cn__plan_sort(p);
 }
 
 typedef struct scheduler {
@@ -307,9 +325,27 @@ static int place(scheduler *s)
     return code;
 }
 
+/* Chunks are larger where a buffer of sums for each would take too much memory. */
+static int64_t choose_chunk(const cn__program *p)
+{
+    enum { ALL_PARTIALS = 48 << 20 }; /* bytes */
+    int64_t bytes = 0, chunk = CHUNK_ROWS;
+    for (int64_t i = 0; i < p->n_insts; i++) {
+        const cn__inst *inst = &p->insts[i];
+        for (int k = 0; inst->op == &cn__op_conv_block_gradient && k < inst->n_out; k++) {
+            const cn__value *out = &p->values[inst->out[k]];
+            bytes += out->batched ? 0 : out->bytes;
+        }
+    }
+    while (chunk < p->rows && bytes * ((p->rows + chunk - 1) / chunk) > ALL_PARTIALS) {
+        chunk *= 2;
+    }
+    return chunk;
+}
+
 int cn__plan_schedule(cn__program *p)
 {
-    p->chunk = CHUNK_ROWS;
+    p->chunk = choose_chunk(p);
     for (int64_t i = 0; i < p->n_insts; i++) {
         p->insts[i].cost = is_view(&p->insts[i]) ? 0 : estimate(p, &p->insts[i]);
     }

@@ -22,7 +22,8 @@ static int run_node(const cn__node *node, cn_tensor **out)
         fill_arg(&in[i], node->in[i]);
     }
     for (int i = 0; i < node->n_out; i++) {
-        if (node->op->flags & CN__OP_VIEW) {
+        /* A view of a variable would change with it: what was read keeps its value, so it is copied. */
+        if (node->op->flags & CN__OP_VIEW && !node->in[0]->variable) {
             out[i] = cn__tensor_view(node->in[0], &node->shape[i], 0);
         } else {
             out[i] = cn__tensor_new(node->dtype[i], &node->shape[i]);
@@ -33,6 +34,9 @@ static int run_node(const cn__node *node, cn_tensor **out)
         fill_arg(&results[i], out[i]);
     }
     if (node->op->flags & CN__OP_VIEW) {
+        if (node->in[0]->variable) {
+            memcpy(out[0]->data, node->in[0]->data, cn__bytes(out[0]));
+        }
         return 0;
     }
     cn__call call = {.op = node->op,

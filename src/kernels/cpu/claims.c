@@ -1,4 +1,5 @@
 /* Which public ops Cornu's own kernels run: products, softmax, sums and conversions of float32 arrays. */
+#include "kernels/cpu/conv_claims.h"
 #include "kernels/cpu/cpu.h"
 #include "kernels/registry.h"
 
@@ -255,4 +256,11 @@ const cn__claim cn__cpu_claims[] = {{&cn__op_matmul, &matmul_kernel},
                                     {&cn__op_sum, &column_sum_kernel},
                                     {&cn__op_sum_like, &column_sum_kernel},
                                     {&cn__op_cast, &cast_kernel},
+                                    {&cn__op_conv, &cn__cpu_conv},
+                                    {&cn__op_conv_gradient_input, &cn__cpu_conv_gradient_input},
+                                    {&cn__op_conv_gradient_kernel, &cn__cpu_conv_gradient_kernel},
+                                    {&cn__op_max_pool, &cn__cpu_max_pool},
+                                    {&cn__op_max_pool_gradient, &cn__cpu_max_pool_gradient},
+                                    {&cn__op_average_pool, &cn__cpu_average_pool},
+                                    {&cn__op_average_pool_gradient, &cn__cpu_average_pool_gradient},
                                     {NULL, NULL}};
