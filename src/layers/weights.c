@@ -290,6 +290,9 @@ static int regularization(cn_layer *layer, cn_tensor **out, int n, int max)
 
 int cn__layer_collect_losses(cn_layer *layer, bool regularizers, cn_tensor **out, int max)
 {
+    if (cn__pending()) {
+        return CN_EPENDING;
+    }
     int count = cn__layer_all(layer, NULL, 0), n = 0;
     cn_layer **layers = cn__malloc((size_t)count * sizeof(cn_layer *));
     if (!layers) {
