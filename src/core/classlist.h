@@ -31,7 +31,9 @@
     XX(binary_crossentropy) XX(categorical_crossentropy) XX(sparse_categorical_crossentropy) XX(mean_squared_error) \
     XX(mean_absolute_error) XX(mean_absolute_percentage_error) XX(mean_squared_logarithmic_error) XX(log_cosh_error) XX(hinge) \
     XX(squared_hinge) XX(categorical_hinge) XX(kl_divergence) XX(poisson) XX(cosine_similarity)
-#define CN__OPTIMIZER_MAP(XX) XX(sgd) XX(rmsprop) XX(adam) XX(adamw)
+#define CN__OPTIMIZER_MAP(XX) \
+    XX(sgd) XX(rmsprop) XX(adam) XX(adamw) XX(adadelta) XX(adagrad) XX(adamax) XX(nadam) XX(ftrl) XX(lion) XX(adafactor) \
+    XX(lamb) XX(muon) XX(schedule_free_adamw)
 #define CN__CALLBACK_MAP(XX) XX(history) XX(reduce_lr_on_plateau) XX(lambda) XX(terminate_on_nan) \
     XX(early_stopping) XX(learning_rate_scheduler) XX(csv_logger)
 /* clang-format on */

@@ -28,7 +28,7 @@ cn_tensor *cn__optimizer_rate(cn_optimizer *self)
         }
     }
     double decay = cn__optimizer_head(self)->decay;
-    if (self->legacy && decay > 0) {
+    if (self->legacy && decay > 0 && !self->constant_rate) {
         cn_tensor *steps = cn_cast(self->iterations, CN_FLOAT32);
         rate = cn_divide(rate, cn_add(1.0, cn_multiply(decay, steps)));
     }

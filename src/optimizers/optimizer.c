@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+extern const cn_optimizer_class cn__optimizer_muon;
+
 /* Making and ending
  * --------------------------------------------------------------------------------------------- */
 
@@ -107,7 +109,8 @@ static int init_optimizer(void *instance)
     double rate = self->schedule ? cn_schedule_value(self->schedule, 0) : a->learning_rate;
     self->learning_rate = own_scalar(self, "learning_rate", CN_FLOAT32, rate);
     if (class->scalar_name) {
-        self->scalar = own_scalar(self, class->scalar_name, CN_FLOAT32, 1);
+        const char *word = self->legacy ? "momentum_cache" : class->scalar_name;
+        self->scalar = own_scalar(self, word, CN_FLOAT32, 1);
     }
     return cn__pending() ? cn_error_code() : 0;
 }
@@ -139,39 +142,80 @@ static void destroy_optimizer(void *instance)
 }
 
 #if CN__HAVE_JANSSON
-/* The schedule in place of the number, and what tf.keras writes besides. */
-static int write_config(const void *instance, int dialect, void *config)
+static int set(json_t *config, const char *key, json_t *value)
 {
-    static const char *const newer[] = {
-        "weight_decay", "use_ema", "ema_momentum", "ema_overwrite_frequency",
-        "jit_compile",  "is_legacy_optimizer", NULL};
-    static const char *const clips[] = {"clipnorm", "global_clipnorm", "clipvalue", NULL};
-    const cn_optimizer *self = instance;
-    if (self->schedule) {
-        json_t *schedule = cn__serialize(self->schedule, (cn__dialect)dialect);
-        if (!schedule || json_object_set_new(config, "learning_rate", schedule) < 0) {
-            return cn__pending() ? cn_error_code() : cn__no_memory();
+    return value && json_object_set_new(config, key, value) == 0 ? 0 : cn__no_memory();
+}
+
+/* Muon's words between commas as a list. */
+static json_t *excluded_layers(const cn_optimizer *self)
+{
+    const char *text = ((const cn_optimizer_muon_args *)self->base.args)->exclude_layers;
+    json_t *list = json_array();
+    while (list && text && *text) {
+        size_t length = strcspn(text, ",");
+        if (length && json_array_append_new(list, json_stringn(text, length)) < 0) {
+            json_decref(list);
+            return NULL;
         }
+        text += length + (text[length] == ',');
     }
-    if (dialect != CN__DIALECT_KERAS2) {
-        return 0;
-    }
-    for (int i = 0; self->legacy && newer[i]; i++) {
+    return list;
+}
+
+/* Legacy optimizers kept most hyper-parameters as float32 variables, and wrote fewer of them. */
+static int write_legacy(const cn_optimizer *self, json_t *config)
+{
+    static const char *const newer[] = {"weight_decay", "use_ema", "ema_momentum",
+                                        "ema_overwrite_frequency", NULL};
+    static const char *const clips[] = {"clipnorm", "global_clipnorm", "clipvalue", NULL};
+    static const char *const rounded[] = {"momentum",
+                                          "rho",
+                                          "beta_1",
+                                          "beta_2",
+                                          "learning_rate_power",
+                                          "l1_regularization_strength",
+                                          "l2_regularization_strength",
+                                          "beta",
+                                          NULL};
+    for (int i = 0; newer[i]; i++) {
         json_object_del(config, newer[i]);
     }
-    for (int i = 0; self->legacy && clips[i]; i++) {
+    for (int i = 0; clips[i]; i++) {
         if (json_is_null(json_object_get(config, clips[i]))) {
             json_object_del(config, clips[i]);
         }
     }
-    if (self->legacy) {
-        return json_object_set_new(config, "decay", json_real(cn__optimizer_head(self)->decay)) < 0
-                   ? cn__no_memory()
-                   : 0;
+    int code = set(config, "decay", json_real(cn__optimizer_head(self)->decay));
+    for (int i = 0; code == 0 && rounded[i]; i++) {
+        const json_t *value = json_object_get(config, rounded[i]);
+        if (json_is_number(value)) {
+            code = set(config, rounded[i], json_real((float)json_number_value(value)));
+        }
     }
-    bool failed = json_object_set_new(config, "jit_compile", json_false()) < 0 ||
-                  json_object_set_new(config, "is_legacy_optimizer", json_false()) < 0;
-    return failed ? cn__no_memory() : 0;
+    return code;
+}
+
+/* The schedule in place of the number, and what the generations write besides. */
+static int write_config(const void *instance, int dialect, void *config)
+{
+    const cn_optimizer *self = instance;
+    int code = 0;
+    if (self->schedule) {
+        json_t *schedule = cn__serialize(self->schedule, (cn__dialect)dialect);
+        code = schedule ? set(config, "learning_rate", schedule) : cn_error_code();
+    }
+    if (code == 0 && self->base.class == &cn__optimizer_muon.base) {
+        code = set(config, "exclude_layers", excluded_layers(self));
+    }
+    if (code < 0 || dialect != CN__DIALECT_KERAS2) {
+        return code;
+    }
+    if (self->legacy) {
+        return write_legacy(self, config);
+    }
+    code = set(config, "jit_compile", json_false());
+    return code < 0 ? code : set(config, "is_legacy_optimizer", json_false());
 }
 #else
 #define write_config NULL

@@ -12,6 +12,7 @@ struct cn_schedule {
 struct cn_optimizer {
     cn__instance base;        /* kind OPTIMIZER; base.class is a cn_optimizer_class */
     bool legacy;              /* as tf.keras before 2.11 */
+    bool constant_rate;       /* `decay` is not that of the learning rate (Nadam) */
     cn_tensor *iterations;    /* int64 scalar; owned, as all that follow */
     cn_tensor *learning_rate; /* float32 scalar; with a schedule the value of the last step */
     cn_schedule *schedule;    /* or NULL */

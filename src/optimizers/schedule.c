@@ -145,13 +145,15 @@ static cn_tensor *piecewise_constant_decay(const cn_schedule *self, cn_tensor *s
 
 static int check_piecewise_constant_decay(cn_schedule *self)
 {
-    const cn_schedule_piecewise_constant_decay_args *a = self->base.args;
+    cn_schedule_piecewise_constant_decay_args *a = self->base.args;
     int boundaries = count_floats(&a->boundaries), values = count_floats(&a->values);
     /* A last value of 0 is not counted unless the count was given. */
     if (!a->values.n && values <= boundaries) {
         values = boundaries + 1;
     }
     if (boundaries == values - 1 && boundaries > 0 && boundaries < 32) {
+        a->boundaries.n = boundaries;
+        a->values.n = values;
         return 0;
     }
     return cn__fail(CN_EVALUE,
