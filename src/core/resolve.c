@@ -38,7 +38,7 @@ int cn__unknown_name(cn__kind kind, const char *name)
 static bool is_name(const char *text)
 {
     int n = 0;
-    for (; text[n] && n <= 128; n++) {
+    for (; n <= 128 && text[n]; n++) {
         char c = text[n];
         bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
         if (!letter && !(c >= '0' && c <= '9') && c != '_' && c != '.' && c != '>') {

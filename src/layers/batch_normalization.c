@@ -160,6 +160,9 @@ static int moments(const moments_of *m, cn_tensor **mean, cn_tensor **variance)
 /* variable = variable · momentum + value · (1 - momentum) */
 static int move(cn_tensor *variable, cn_tensor *value, double momentum)
 {
+    if (!variable || !value) {
+        return cn_error_code();
+    }
     cn_tensor *kept = cn_multiply(variable, momentum);
     cn_tensor *fresh = cn_multiply(cn_cast(cn_stop_gradient(value), variable->dtype), 1 - momentum);
     return cn_assign(variable, cn_add(kept, fresh));

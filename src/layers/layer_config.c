@@ -103,16 +103,26 @@ static int insert_beside(json_t *config, const char *beside, bool before, const 
     return code;
 }
 
-/* tf.keras writes an axis as a list once the layer is built. */
-static int write_axes(const cn_layer *layer, json_t *config)
+/* Axes as a list, once the layer is built: tf.keras's count from the front. */
+static int write_axes(const cn_layer *layer, bool three, json_t *config)
 {
     for (const cn_field *f = layer->base.class->fields; f && f->type; f++) {
-        if (!(f->flags & CN_FIELD_AXES) || f->type != CN_FIELD_INT64 || !layer->built) {
+        bool many = f->type == CN_FIELD_INTS;
+        if (!(f->flags & CN_FIELD_AXES) || !layer->built || (three && !many)) {
             continue;
         }
-        int64_t axis = *(const int64_t *)(const void *)((const char *)layer->base.args + f->offset);
-        int64_t front = axis < 0 ? axis + layer->input_shapes[0].rank : axis;
-        int code = set(config, f->name, shape_list(&front, 1));
+        const void *at = (const char *)layer->base.args + f->offset;
+        int n = many ? cn__ints_count(at) : 1;
+        json_t *list = json_array();
+        for (int i = 0; list && i < n; i++) {
+            int64_t axis = many ? ((const cn_ints *)at)->v[i] : *(const int64_t *)at;
+            axis += axis < 0 && !three ? layer->input_shapes[0].rank : 0;
+            if (json_array_append_new(list, json_integer(axis)) < 0) {
+                json_decref(list);
+                list = NULL;
+            }
+        }
+        int code = set(config, f->name, list);
         if (code < 0) {
             return code;
         }
@@ -172,10 +182,11 @@ int cn__layer_write_config(const void *object, int dialect, void *config)
     }
     int code = 0;
     if (three) {
+        code = write_axes(layer, true, config);
         json_t *activity = json_object_get(config, "activity_regularizer");
         if (json_is_null(activity)) {
             json_object_del(config, "activity_regularizer");
-        } else if (activity) {
+        } else if (activity && code == 0) {
             code = insert_beside(config, "dtype", false, "activity_regularizer",
                                  json_incref(activity));
         }
@@ -186,7 +197,7 @@ int cn__layer_write_config(const void *object, int dialect, void *config)
             code = insert_beside(config, "dtype", before, "batch_input_shape", told_shape(layer));
         }
         if (code == 0) {
-            code = write_axes(layer, config);
+            code = write_axes(layer, false, config);
         }
     }
     if (code == 0 && !three && layer->base.keras < 200) {
@@ -211,22 +222,22 @@ static bool is_built_at_once(const cn_class *class)
     return false;
 }
 
-int cn__layer_write_object(const void *object, int dialect, void *target)
+int cn__layer_write_object(const void *layer, int dialect, void *object)
 {
-    const cn_layer *layer = object;
-    const cn_class *class = layer->base.class;
-    bool old = !cn__is_keras3(layer->base.keras) && layer->base.keras < 213;
-    if (!layer->built || !layer->n_input_shapes || class == &cn__layer_input_layer.base ||
+    const cn_layer *self = layer;
+    const cn_class *class = self->base.class;
+    bool old = !cn__is_keras3(self->base.keras) && self->base.keras < 213;
+    if (!self->built || !self->n_input_shapes || class == &cn__layer_input_layer.base ||
         (dialect == CN__DIALECT_KERAS3 ? is_built_at_once(class) : old)) {
         return 0;
     }
     json_t *shapes = NULL;
-    if (layer->n_input_shapes == 1 && cn__layer_class(layer)->n_inputs >= 0) {
-        shapes = shape_list(layer->input_shapes[0].dim, layer->input_shapes[0].rank);
+    if (self->n_input_shapes == 1 && cn__layer_class(self)->n_inputs >= 0) {
+        shapes = shape_list(self->input_shapes[0].dim, self->input_shapes[0].rank);
     } else {
         shapes = json_array();
-        for (int i = 0; shapes && i < layer->n_input_shapes; i++) {
-            const cn_shape *s = &layer->input_shapes[i];
+        for (int i = 0; shapes && i < self->n_input_shapes; i++) {
+            const cn_shape *s = &self->input_shapes[i];
             if (json_array_append_new(shapes, shape_list(s->dim, s->rank)) < 0) {
                 json_decref(shapes);
                 shapes = NULL;
@@ -234,7 +245,7 @@ int cn__layer_write_object(const void *object, int dialect, void *target)
         }
     }
     json_t *build = shapes ? json_pack("{s:o}", "input_shape", shapes) : NULL;
-    return set(target, "build_config", build);
+    return set(object, "build_config", build);
 }
 
 int cn__layer_read_key(const cn_class *class, const char *key, const void *value, void *args)

@@ -218,12 +218,12 @@ int64_t cn_layer_count_params(const cn_layer *layer)
 
 static int flatten(cn_layer *layer, cn_layer **out, int n, int max)
 {
-    for (int i = 0; i < n && i < max; i++) {
+    for (int i = 0; out && i < n && i < max; i++) {
         if (out[i] == layer) {
             return n;
         }
     }
-    if (n < max) {
+    if (out && n < max) {
         out[n] = layer;
     }
     n++;
