@@ -163,6 +163,26 @@ static int set_losses(cn_model *model, const cn_compile_args *args)
     return 0;
 }
 
+static int compile(cn_model *model, const cn_compile_args *args)
+{
+    cn_optimizer *optimizer = cn__resolve(CN__OPTIMIZER, args->optimizer, "optimizer");
+    if (!optimizer) {
+        return cn__pending() ? cn_error_code()
+                             : cn__fail(CN_EVALUE, "compile: expected an optimizer, got None");
+    }
+    model->optimizer = optimizer;
+    int code = set_losses(model, args);
+    code = code < 0 ? code : set_metrics(model, args);
+    if (code < 0) {
+        cn__saved_error saved = cn__error_save();
+        forget_compile(model);
+        cn__error_restore(saved);
+        return code;
+    }
+    model->compiled = true;
+    return 0;
+}
+
 int cn_model_compile_with(cn_model *model, const cn_compile_args *given)
 {
     if (!cn__check_model(model, "compile")) {
@@ -174,22 +194,11 @@ int cn_model_compile_with(cn_model *model, const cn_compile_args *given)
     cn_compile_args args = cn_compile_defaults;
     memcpy(&args, given, given->size);
     forget_compile(model);
-    cn_optimizer *optimizer = cn__resolve(CN__OPTIMIZER, args.optimizer, "optimizer");
-    if (!optimizer) {
-        return cn__pending() ? cn_error_code()
-                             : cn__fail(CN_EVALUE, "compile: expected an optimizer, got None");
-    }
-    model->optimizer = optimizer;
-    int code = set_losses(model, &args);
-    code = code < 0 ? code : set_metrics(model, &args);
-    if (code < 0) {
-        cn__saved_error saved = cn__error_save();
-        forget_compile(model);
-        cn__error_restore(saved);
-        return code;
-    }
-    model->compiled = true;
-    return 0;
+    /* What compile makes from names follows the Keras of the model, which may be that of a file. */
+    int outer = cn__set_keras_version(model->layer.base.keras);
+    int code = compile(model, &args);
+    cn__set_keras_version(outer);
+    return code;
 }
 
 cn_optimizer *cn_model_optimizer(const cn_model *model)

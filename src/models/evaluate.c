@@ -100,8 +100,11 @@ cn_scores cn_model_evaluate_with(cn_model *model, cn_tensors x, cn_tensors y,
     cn_scope scope = cn_scope_begin();
     code = cn__hooks_begin(&hooks, model, &args.callbacks, params);
     if (code == 0) {
-        cn__progress_begin(&bar, keras >= 204 ? steps : feed.rows, verbose, keras, NULL);
-        code = cn__evaluate_loop(model, &feed, batch, args.steps, &hooks, &bar, &logs);
+        code = cn__model_prepare(model, CN__TEST, &feed);
+        cn__progress_begin(&bar, keras >= 204 ? steps : feed.rows, verbose, keras,
+                           code < 0 ? NULL : cn__model_names(model));
+        code = code < 0 ? code
+                        : cn__evaluate_loop(model, &feed, batch, args.steps, &hooks, &bar, &logs);
         cn__progress_end(&bar);
     }
     cn__hooks_end(&hooks);

@@ -183,7 +183,9 @@ static int run_epoch(fit *f, int64_t epoch)
     code = code < 0 ? code : cn__hooks_call_at(&f->hooks, CN__HOOK(on_epoch_begin), epoch, &logs);
     if (code == 0) {
         cn__progress_epoch(f->keras, f->verbose, epoch, f->args.epochs);
-        cn__progress_begin(&f->bar, bar_position(f, f->steps), f->verbose, f->keras, NULL);
+        /* What a batch logs is the mean so far: the bar shows it as it is. */
+        cn__progress_begin(&f->bar, bar_position(f, f->steps), f->verbose, f->keras,
+                           cn__model_names(f->model));
         code = run_batches(f, &logs);
     }
     code = code < 0 ? code : validate(f, epoch, &logs);

@@ -60,13 +60,16 @@ struct cn_model {
     uint64_t clock; /* of program use */
     bool stop_training;
     bool has_run; /* metrics_names are known */
-    char *names[CN__MAX_METRICS + CN__MODEL_MAX_IO + 1]; /* of the scores, in order; owned */
+    char *names[CN__MAX_METRICS + CN__MODEL_MAX_IO + 2]; /* of the scores, in order; owned */
     int n_names;
     void *predict_lock;
     /* Structure, see structure.h. */
     struct cn__model_plan *plan; /* the calls and ops of a functional model, in order; NULL for others */
     bool input_given;            /* a Sequential model's input shape was given and not found by a call */
     bool input_declared;         /* … by an InputLayer or a symbolic input that was added */
+    char *file_version, *file_backend; /* what the file that the model was read from says; or NULL */
+    bool short_configs; /* its layers are written without module and build_config, as a legacy file had it */
+    int io_lists;       /* of "input_layers" in a file: 1 always lists of lists, -1 a single one flat; 0: as the version does */
 };
 
 cn_model *cn__check_model(const cn_model *model, const char *who);

@@ -94,6 +94,15 @@ static int make_names(cn_model *model)
     return code;
 }
 
+const char *const *cn__model_names(cn_model *model)
+{
+    if (!model->n_names && make_names(model) < 0) {
+        return NULL;
+    }
+    model->names[model->n_names] = NULL;
+    return (const char *const *)model->names;
+}
+
 static double mean_of(const cn_tensor *total, const cn_tensor *n)
 {
     float t = *(const float *)cn__data(total), c = *(const float *)cn__data(n);

@@ -24,6 +24,8 @@ int cn__model_step(cn_model *model, cn__phase phase, const cn__feed *feed, int64
 int cn__model_reset_metrics(cn_model *model);
 /* Scores so far, in the order of the model's Keras version (loss first; Keras 3 history sorts by name itself). */
 int cn__model_scores(cn_model *model, cn_scores *scores);
+/* The names of the scores, ended by NULL; known once a phase has been prepared. NULL and an error on failure. */
+const char *const *cn__model_names(cn_model *model);
 /* The shape of one row of an output, known after prepare. */
 const cn_shape *cn__model_output_shape(const cn_model *model, int index);
 cn_dtype cn__model_output_dtype(const cn_model *model, int index);
