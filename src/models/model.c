@@ -57,6 +57,8 @@ static void destroy_model(void *object)
     cn__unref(model->loss_count);
     cn__unref(model->random_step);
     cn__model_clear_graph(model);
+    cn__free_mem(model->file_version);
+    cn__free_mem(model->file_backend);
     if (model->layer.base.args) {
         cn__layer_destroy(&model->layer);
     }

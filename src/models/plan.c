@@ -519,7 +519,7 @@ static int run_call(const step *s, cn_tensor **in, bool training, cn_tensor **ou
     int n_outputs = 1;
     cn_call_args args = s->call->args;
     args.size = sizeof args;
-    args.training = args.training || training;
+    args.training = s->call->fixed_training ? s->call->fixed_training > 0 : args.training || training;
     args.outputs = more;
     args.max_outputs = CN__MAX_OUTPUTS;
     args.n_outputs = &n_outputs;

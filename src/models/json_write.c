@@ -1,0 +1,511 @@
+/* Models as JSON, in the words of their Keras version: model.to_json(). */
+#include "core/error.h"
+#include "core/memory.h"
+#include "models/json.h"
+
+#include <string.h>
+
+#if CN__HAVE_JANSSON
+static int set(json_t *object, const char *key, json_t *value)
+{
+    if (!value) {
+        return cn__pending() ? cn_error_code() : cn__no_memory();
+    }
+    return json_object_set_new(object, key, value) < 0 ? cn__no_memory() : 0;
+}
+
+static int append(json_t *array, json_t *value)
+{
+    if (!value) {
+        return cn__pending() ? cn_error_code() : cn__no_memory();
+    }
+    return json_array_append_new(array, value) < 0 ? cn__no_memory() : 0;
+}
+
+static json_t *shape_list(const cn_shape *shape)
+{
+    json_t *list = json_array();
+    for (int i = 0; list && i < shape->rank; i++) {
+        json_t *length = shape->dim[i] < 0 ? json_null() : json_integer(shape->dim[i]);
+        if (append(list, length) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static bool is_three(const cn_model *model)
+{
+    return cn__is_keras3(model->layer.base.keras);
+}
+
+static cn__dialect dialect_of(const cn_model *model)
+{
+    return is_three(model) ? CN__DIALECT_KERAS3 : CN__DIALECT_KERAS2;
+}
+
+/* Names of layers stand before their class in what Keras and tf.keras 2.1 wrote, behind their
+ * config since. */
+static bool name_comes_first(int keras)
+{
+    return cn__is_multi_backend(keras) || keras <= 201;
+}
+
+/* Layers
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static json_t *layer_object(const cn_model *model, const cn_layer *layer)
+{
+    json_t *object = layer->base.object.kind == CN__MODEL
+                         ? cn__model_to_json((const cn_model *)layer, false)
+                         : cn__serialize(layer, dialect_of(model));
+    if (object && model->short_configs) {
+        json_object_del(object, "module");
+        json_object_del(object, "registered_name");
+        json_object_del(object, "build_config");
+    }
+    return object;
+}
+
+/* Keras before tf.keras 2.2 leaves the InputLayer of a Sequential model out: its first layer has
+ * the shape. */
+static json_t *sequential_layers(const cn_model *model)
+{
+    int keras = model->layer.base.keras;
+    bool input = model->input_layers[0] && !cn__is_multi_backend(keras) && keras > 201;
+    json_t *list = json_array();
+    int code = list ? 0 : cn__no_memory();
+    if (code == 0 && input) {
+        code = append(list, layer_object(model, model->input_layers[0]));
+    }
+    for (int64_t i = 0; code == 0 && i < model->layer.n_sublayers; i++) {
+        code = append(list, layer_object(model, model->layer.sublayers[i]));
+    }
+    if (code < 0) {
+        json_decref(list);
+        return NULL;
+    }
+    return list;
+}
+
+static json_t *sequential_config(const cn_model *model)
+{
+    int keras = model->layer.base.keras;
+    json_t *layers = sequential_layers(model);
+    if (!layers || (cn__is_multi_backend(keras) && keras < 192)) {
+        return layers;
+    }
+    json_t *config = is_three(model) ? cn__get_config(model, CN__DIALECT_KERAS3)
+                                     : json_pack("{s:s}", "name", model->layer.base.name);
+    if (!config) {
+        json_decref(layers);
+        return NULL;
+    }
+    int code = set(config, "layers", layers);
+    bool built_by_call = !model->input_given && (cn__is_multi_backend(keras) || keras <= 201);
+    if (code == 0 && model->graph && (is_three(model) || built_by_call)) {
+        code = set(config, "build_input_shape", shape_list(&model->inputs[0]->shape));
+    }
+    if (code < 0) {
+        json_decref(config);
+        return NULL;
+    }
+    return config;
+}
+
+/* Nodes
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+/* The calls of a functional model, so that a call finds its number among its layer's. */
+typedef struct calls {
+    const cn_model *model;
+    cn__layer_call **v;
+    int n;
+} calls;
+
+int cn__skipped_nodes(const cn_layer *layer)
+{
+    if (layer->base.object.kind != CN__MODEL || cn__is_keras3(layer->base.keras)) {
+        return 0;
+    }
+    const cn_model *model = (const cn_model *)layer;
+    return model->type == CN__FUNCTIONAL || (model->type == CN__SEQUENTIAL && model->graph);
+}
+
+/* Which of its layer's calls inside this model a call is. */
+static int node_index(const calls *c, const cn__layer_call *call)
+{
+    int index = cn__skipped_nodes(call->layer);
+    for (int i = 0; i < c->n && c->v[i] != call; i++) {
+        index += c->v[i]->layer == call->layer;
+    }
+    return call->n_in ? index : 0;
+}
+
+/* Name, node and tensor numbers of a tensor that a layer made. */
+static int history(const calls *c, const cn_tensor *t, const char **name, int *node, int *tensor)
+{
+    const cn__layer_call *call = cn__history(t);
+    *tensor = cn__layer_call_output(t);
+    if (!call || *tensor < 0) {
+        const char *op = t->node ? t->node->op->name : "constant";
+        return cn__fail(
+            CN_EUNSUPPORTED,
+            "to_json: model '%s' applies the op '%s' outside layers, which JSON cannot say; put it "
+            "into a layer",
+            c->model->layer.base.name, op);
+    }
+    *name = call->layer->base.name;
+    *node = node_index(c, call);
+    return 0;
+}
+
+static json_t *keras2_tensor(const calls *c, const cn_tensor *t, const cn__layer_call *call)
+{
+    const char *name = NULL;
+    int node = 0, tensor = 0;
+    if (history(c, t, &name, &node, &tensor) < 0) {
+        return NULL;
+    }
+    if (!call) {
+        return json_pack("[s, i, i]", name, node, tensor);
+    }
+    int fixed = call->fixed_training ? call->fixed_training : call->args.training;
+    json_t *kwargs = fixed ? json_pack("{s:b}", "training", fixed > 0) : json_object();
+    return json_pack("[s, i, i, o]", name, node, tensor, kwargs);
+}
+
+static json_t *keras3_tensor(const calls *c, const cn_tensor *t)
+{
+    const char *name = NULL;
+    int node = 0, tensor = 0;
+    if (history(c, t, &name, &node, &tensor) < 0) {
+        return NULL;
+    }
+    json_t *shape = shape_list(&t->shape);
+    return shape ? json_pack("{s:s, s:{s:o, s:s, s:[s, i, i]}}", "class_name", "__keras_tensor__",
+                             "config", "shape", shape, "dtype", cn_dtype_name(t->dtype),
+                             "keras_history", name, node, tensor)
+                 : NULL;
+}
+
+/* Layers whose call has a mask argument, which Keras 3 fills in and writes even where there is
+ * none. */
+static bool writes_mask(const cn_layer *layer)
+{
+    static const char *const names[] = {"BatchNormalization",
+                                        "Softmax",
+                                        "GlobalAveragePooling1D",
+                                        "LSTM",
+                                        "GRU",
+                                        "SimpleRNN",
+                                        "RNN",
+                                        "Bidirectional",
+                                        "TimeDistributed",
+                                        "ConvLSTM1D",
+                                        "ConvLSTM2D",
+                                        "ConvLSTM3D"};
+    if (layer->base.object.kind == CN__MODEL) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i], layer->base.class->name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static json_t *keras3_kwargs(const cn__layer_call *call)
+{
+    int fixed = call->fixed_training ? call->fixed_training : call->args.training;
+    if (fixed) {
+        return json_pack("{s:b}", "training", fixed > 0);
+    }
+    return writes_mask(call->layer) ? json_pack("{s:n}", "mask") : json_object();
+}
+
+/* {"args": [tensor]} or, where the layer takes a list, {"args": [[tensor, …]]}. */
+static json_t *keras3_node(const calls *c, const cn__layer_call *call)
+{
+    json_t *list = json_array();
+    int code = list ? 0 : cn__no_memory();
+    for (int i = 0; code == 0 && i < call->n_in; i++) {
+        code = append(list, keras3_tensor(c, call->in[i]));
+    }
+    bool model = call->layer->base.object.kind == CN__MODEL;
+    bool listed = call->n_in > 1 || (!model && cn__layer_class(call->layer)->n_inputs < 0);
+    json_t *kwargs = code == 0 ? keras3_kwargs(call) : NULL;
+    if (!kwargs) {
+        json_decref(list);
+        return NULL;
+    }
+    return listed ? json_pack("{s:[o], s:o}", "args", list, "kwargs", kwargs)
+                  : json_pack("{s:o, s:o}", "args", list, "kwargs", kwargs);
+}
+
+static json_t *keras2_node(const calls *c, const cn__layer_call *call)
+{
+    json_t *list = json_array();
+    int code = list ? 0 : cn__no_memory();
+    for (int i = 0; code == 0 && i < call->n_in; i++) {
+        code = append(list, keras2_tensor(c, call->in[i], call));
+    }
+    if (code < 0) {
+        json_decref(list);
+        return NULL;
+    }
+    return list;
+}
+
+static json_t *inbound_nodes(const calls *c, const cn_layer *layer)
+{
+    json_t *nodes = json_array();
+    int code = nodes ? 0 : cn__no_memory();
+    for (int i = 0; code == 0 && i < c->n; i++) {
+        if (c->v[i]->layer == layer && c->v[i]->n_in) {
+            code = append(nodes,
+                          is_three(c->model) ? keras3_node(c, c->v[i]) : keras2_node(c, c->v[i]));
+        }
+    }
+    if (code < 0) {
+        json_decref(nodes);
+        return NULL;
+    }
+    return nodes;
+}
+
+/* Functional models
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static json_t *functional_layer(const calls *c, const cn_layer *layer)
+{
+    json_t *object = layer_object(c->model, layer), *entry = NULL;
+    json_t *nodes = object ? inbound_nodes(c, layer) : NULL;
+    int code = nodes ? 0 : CN_EPENDING;
+    if (nodes && name_comes_first(c->model->layer.base.keras)) {
+        entry = json_pack("{s:s}", "name", layer->base.name);
+        code = entry && json_object_update(entry, object) == 0 ? 0 : cn__no_memory();
+    } else if (nodes) {
+        entry = json_incref(object);
+        code = set(entry, "name", json_string(layer->base.name));
+    }
+    json_decref(object);
+    if (code == 0) {
+        code = set(entry, "inbound_nodes", nodes);
+    } else {
+        json_decref(nodes);
+    }
+    if (code < 0) {
+        json_decref(entry);
+        return NULL;
+    }
+    return entry;
+}
+
+/* [[name, 0, 0], …]; newer versions of Keras 3 write a single one without the outer list. */
+static json_t *ends(const calls *c, cn_tensor *const *list, int n)
+{
+    bool flat = n == 1 && is_three(c->model) &&
+                (c->model->io_lists ? c->model->io_lists < 0 : c->model->layer.base.keras >= 306);
+    if (flat) {
+        return keras2_tensor(c, list[0], NULL);
+    }
+    json_t *array = json_array();
+    int code = array ? 0 : cn__no_memory();
+    for (int i = 0; code == 0 && i < n; i++) {
+        code = append(array, keras2_tensor(c, list[i], NULL));
+    }
+    if (code < 0) {
+        json_decref(array);
+        return NULL;
+    }
+    return array;
+}
+
+static int add_layers(const calls *c, json_t *config)
+{
+    const cn_model *model = c->model;
+    json_t *layers = json_array();
+    int code = layers ? 0 : cn__no_memory();
+    for (int64_t i = 0; code == 0 && i < model->layer.n_sublayers; i++) {
+        code = append(layers, functional_layer(c, model->layer.sublayers[i]));
+    }
+    if (code < 0) {
+        json_decref(layers);
+        return code;
+    }
+    code = set(config, "layers", layers);
+    if (code == 0) {
+        code = set(config, "input_layers", ends(c, model->inputs, model->n_inputs));
+    }
+    return code == 0 ? set(config, "output_layers", ends(c, model->outputs, model->n_outputs))
+                     : code;
+}
+
+static json_t *functional_config(const cn_model *model)
+{
+    calls c = {.model = model, .n = cn__model_calls(model, NULL, 0)};
+    const char *op;
+    if (cn__plan_has_ops(model, &op)) {
+        cn__fail(CN_EUNSUPPORTED,
+                 "to_json: model '%s' applies the op '%s' outside layers, which JSON cannot say; "
+                 "put it into a "
+                 "layer",
+                 model->layer.base.name, op);
+        return NULL;
+    }
+    c.v = cn__malloc((size_t)(c.n + 1) * sizeof *c.v);
+    json_t *config = c.v ? json_pack("{s:s}", "name", model->layer.base.name) : NULL;
+    int code = config ? 0 : cn__no_memory();
+    if (code == 0) {
+        c.n = cn__model_calls(model, c.v, c.n);
+        int keras = model->layer.base.keras;
+        if (!cn__is_multi_backend(keras) && keras >= 212) {
+            code = set(config, "trainable", json_boolean(model->layer.trainable));
+        }
+    }
+    if (code == 0) {
+        code = add_layers(&c, config);
+    }
+    cn__free_mem(c.v);
+    if (code < 0) {
+        json_decref(config);
+        return NULL;
+    }
+    return config;
+}
+
+/* Models
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+static const char *class_name_of(const cn_model *model)
+{
+    int keras = model->layer.base.keras;
+    bool older = cn__is_multi_backend(keras) || keras <= 202;
+    return model->type == CN__FUNCTIONAL && older ? "Model" : model->layer.base.class->name;
+}
+
+static const char *module_of(const cn_model *model)
+{
+    int keras = model->layer.base.keras;
+    if (model->type == CN__SEQUENTIAL) {
+        return "keras";
+    }
+    return cn__is_keras3(keras) ? "keras.src.models.functional"
+           : keras >= 216       ? "tf_keras.src.engine.functional"
+                                : "keras.src.engine.functional";
+}
+
+static json_t *build_config(const cn_model *model)
+{
+    if (model->type == CN__FUNCTIONAL && is_three(model)) {
+        return json_pack("{s:n}", "input_shape");
+    }
+    json_t *shape = NULL;
+    if (model->n_inputs == 1) {
+        shape = shape_list(&model->inputs[0]->shape);
+    } else {
+        shape = json_array();
+        for (int i = 0; shape && i < model->n_inputs; i++) {
+            if (append(shape, shape_list(&model->inputs[i]->shape)) < 0) {
+                json_decref(shape);
+                return NULL;
+            }
+        }
+    }
+    return shape ? json_pack("{s:o}", "input_shape", shape) : NULL;
+}
+
+static json_t *config_of(const cn_model *model)
+{
+    if (model->type == CN__SUBCLASS) {
+        cn__fail(CN_EUNSUPPORTED,
+                 "to_json: model '%s' is of the class %s of your own, whose structure is in its "
+                 "call function",
+                 model->layer.base.name, model->layer.base.class->name);
+        return NULL;
+    }
+    return model->type == CN__SEQUENTIAL ? sequential_config(model) : functional_config(model);
+}
+
+/* What newer versions put around a config. */
+static int add_modern(const cn_model *model, json_t *object, json_t *config)
+{
+    bool functional = model->type == CN__FUNCTIONAL;
+    int code = set(object, "module", json_string(module_of(model)));
+    code = code < 0 ? code : set(object, "class_name", json_string(class_name_of(model)));
+    code = code < 0 ? code : set(object, "config", json_incref(config));
+    code = code < 0 ? code
+                    : set(object, "registered_name",
+                          functional ? json_string("Functional") : json_null());
+    if (code == 0 && model->graph) {
+        code = set(object, "build_config", build_config(model));
+    }
+    if (code == 0 && is_three(model)) {
+        code = set(object, "compile_config", cn__compile_config(model));
+    }
+    return code;
+}
+
+static int add_classic(const cn_model *model, json_t *object, json_t *config, bool outermost)
+{
+    int code = set(object, "class_name", json_string(class_name_of(model)));
+    code = code < 0 ? code : set(object, "config", json_incref(config));
+    if (code == 0 && outermost) {
+        const char *version =
+            model->file_version ? model->file_version : cn__keras_text(model->layer.base.keras);
+        code = set(object, "keras_version", json_string(version));
+        if (code == 0) {
+            code = set(object, "backend",
+                       json_string(model->file_backend ? model->file_backend : "tensorflow"));
+        }
+    }
+    return code;
+}
+
+json_t *cn__model_to_json(const cn_model *model, bool outermost)
+{
+    json_t *config = config_of(model), *object = config ? json_object() : NULL;
+    if (!object) {
+        json_decref(config);
+        if (config) {
+            cn__no_memory();
+        }
+        return NULL;
+    }
+    bool modern = is_three(model) || (!outermost && model->layer.base.keras >= 213);
+    int code =
+        modern ? add_modern(model, object, config) : add_classic(model, object, config, outermost);
+    json_decref(config);
+    if (code < 0) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+const char *cn_model_to_json(const cn_model *model)
+{
+    if (!cn__check_model(model, "cn_model_to_json")) {
+        return NULL;
+    }
+    json_t *object = cn__model_to_json(model, true);
+    char *text = object ? cn__json_dumps(object) : NULL;
+    json_decref(object);
+    return cn__scope_string(text);
+}
+#else
+const char *cn_model_to_json(const cn_model *model)
+{
+    if (cn__check_model(model, "cn_model_to_json")) {
+        cn__fail(CN_EUNSUPPORTED, "cn_model_to_json: this build has no jansson");
+    }
+    return NULL;
+}
+#endif
