@@ -342,4 +342,9 @@ CN_API cn_layer *cn_input_layer_with(const cn_input_layer_args *args);
 #ifdef __cplusplus
 }
 #endif
+
+#include <cornu/layers_conv.h>
+#include <cornu/layers_pool.h>
+#include <cornu/layers_shape.h>
+
 #endif

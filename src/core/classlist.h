@@ -6,7 +6,17 @@
 /* XX(name): the record is cn__layer_<name>, of type cn_layer_class. */
 #define CN__LAYER_MAP(XX) \
     XX(dense) XX(activation) XX(flatten) XX(reshape) XX(dropout) XX(rescaling) XX(input_layer) \
-    XX(relu) XX(leaky_relu) XX(softmax) XX(batch_normalization)
+    XX(relu) XX(leaky_relu) XX(softmax) XX(batch_normalization) \
+    XX(conv1d) XX(conv2d) XX(conv3d) XX(conv1d_transpose) XX(conv2d_transpose) XX(conv3d_transpose) \
+    XX(depthwise_conv1d) XX(depthwise_conv2d) XX(separable_conv1d) XX(separable_conv2d) \
+    XX(max_pooling1d) XX(max_pooling2d) XX(max_pooling3d) XX(average_pooling1d) XX(average_pooling2d) XX(average_pooling3d) \
+    XX(sum_pooling1d) XX(sum_pooling2d) XX(sum_pooling3d) \
+    XX(global_max_pooling1d) XX(global_max_pooling2d) XX(global_max_pooling3d) \
+    XX(global_average_pooling1d) XX(global_average_pooling2d) XX(global_average_pooling3d) \
+    XX(adaptive_max_pooling1d) XX(adaptive_max_pooling2d) XX(adaptive_max_pooling3d) \
+    XX(adaptive_average_pooling1d) XX(adaptive_average_pooling2d) XX(adaptive_average_pooling3d) \
+    XX(zero_padding1d) XX(zero_padding2d) XX(zero_padding3d) XX(cropping1d) XX(cropping2d) XX(cropping3d) \
+    XX(up_sampling1d) XX(up_sampling2d) XX(up_sampling3d) XX(permute) XX(repeat_vector)
 #define CN__ACTIVATION_MAP(XX) \
     XX(linear) XX(relu) XX(sigmoid) XX(tanh) XX(softmax) XX(elu) XX(exponential) XX(gelu) XX(hard_sigmoid) \
     XX(leaky_relu) XX(mish) XX(relu6) XX(selu) XX(silu) XX(softplus) XX(softsign) XX(log_softmax) \

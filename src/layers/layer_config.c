@@ -8,6 +8,7 @@
 #include <string.h>
 
 extern const cn_layer_class cn__layer_batch_normalization;
+extern const cn_layer_class cn__layer_dense;
 extern const cn_layer_class cn__layer_input_layer;
 
 #if CN__HAVE_JANSSON
@@ -184,9 +185,12 @@ int cn__layer_write_config(const void *object, int dialect, void *config)
     if (three) {
         code = write_axes(layer, true, config);
         json_t *activity = json_object_get(config, "activity_regularizer");
-        if (json_is_null(activity)) {
+        /* Keras 3's Dense leaves the key to the base class, which writes it only if it is set. */
+        const cn_class *class = layer->base.class;
+        bool base_class_writes = class == &cn__layer_dense.base || !class->module;
+        if (json_is_null(activity) && base_class_writes) {
             json_object_del(config, "activity_regularizer");
-        } else if (activity && code == 0) {
+        } else if (activity && !json_is_null(activity) && code == 0) {
             code = insert_beside(config, "dtype", false, "activity_regularizer",
                                  json_incref(activity));
         }

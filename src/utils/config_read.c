@@ -39,9 +39,29 @@ static bool read_integer(const json_t *value, int64_t *out)
     return false;
 }
 
+/* [[1, 1], [0, 2]]: lists of two numbers, one behind the other. */
+static int read_pairs(const reading *r, const char *key, const json_t *value, cn_ints *out)
+{
+    cn_ints ints = {{0}, 0};
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        const json_t *pair = json_array_get(value, i);
+        if (json_array_size(pair) != 2 || ints.n > 6 ||
+            !read_integer(json_array_get(pair, 0), &ints.v[ints.n]) ||
+            !read_integer(json_array_get(pair, 1), &ints.v[ints.n + 1])) {
+            return wrong_type(r, key, "a list of pairs of integers", value);
+        }
+        ints.n += 2;
+    }
+    *out = ints;
+    return 0;
+}
+
 static int read_ints(const reading *r, const char *key, const json_t *value, cn_ints *out)
 {
     cn_ints ints = {{0}, 0};
+    if (json_is_array(json_array_get(value, 0))) {
+        return read_pairs(r, key, value, out);
+    }
     size_t n = json_is_array(value) ? json_array_size(value) : 1;
     if (json_is_null(value)) {
         *out = (cn_ints){{CN_NONE}, 1};

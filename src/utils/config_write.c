@@ -52,6 +52,19 @@ static json_t *integer_list(const int64_t *v, int n)
     return list;
 }
 
+/* [[1, 2], [0, 3]] */
+static json_t *integer_pairs(const int64_t *v, int n)
+{
+    json_t *list = json_array();
+    for (int i = 0; list && i + 1 < n; i += 2) {
+        if (json_array_append_new(list, integer_list(v + i, 2)) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
 static json_t *integers(const cn_field *field, const cn_ints *ints)
 {
     int64_t v[8];
@@ -66,6 +79,9 @@ static json_t *integers(const cn_field *field, const cn_ints *ints)
         return cn__ints_expand(ints, exact, field->name, v) < 0 ? NULL : integer_list(v, exact);
     }
     int n = cn__ints_count(ints);
+    if (field->flags & CN_FIELD_PAIRS && n % 2 == 0) {
+        return integer_pairs(ints->v, n);
+    }
     return n == 1 && field->flags & CN_FIELD_SCALAR ? integer_or_none(ints->v[0])
                                                     : integer_list(ints->v, n);
 }

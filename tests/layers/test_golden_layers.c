@@ -31,7 +31,7 @@ typedef struct run {
 
 static cn_tensor *array(const run *r, const char *name)
 {
-    char other[64];
+    char other[80];
     snprintf(other, sizeof other, "k2_%s", name);
     return golden_array(r->c, r->two && golden_has(r->c, other) ? other : name);
 }
