@@ -213,23 +213,26 @@ int cn_model_compile_json(cn_model *model, const char *json)
     if (!config) {
         return cn_error_code();
     }
+    /* Kept now: the text may be the model's own, which compiling forgets. */
+    char *kept = cn__strdup(json);
     int code;
     texts *t = cn__calloc(1, sizeof *t);
-    if (!t) {
+    if (!t || !kept) {
         code = CN_ENOMEM;
     } else if (!json_is_object(config)) {
         code = cn__fail(CN_ETYPE, "compile_config: expected an object");
     } else {
         code = compile(model, config, t);
-        /* A model restored from a file is loaded while a version is chosen; what compile made follows the model. */
         if (code == 0) {
-            model->compile_json = cn__strdup(json);
+            model->compile_json = kept;
+            kept = NULL;
         }
     }
     for (int i = 0; t && i < t->n; i++) {
         cn__free_mem(t->list[i]);
     }
     cn__free_mem(t);
+    cn__free_mem(kept);
     json_decref(config);
     return code;
 }
