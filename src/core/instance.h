@@ -65,8 +65,8 @@ void *cn__copy_instance(const void *instance);
 char *cn__unique_name(const char *base, int keras);
 /* The version that objects made now follow (cn_set_keras). */
 int cn__keras_version(void);
-/* Sets it by number and returns the old one; for readers of files: every object keeps the version
- * it is made under. */
+/* Sets it for this thread alone (0: that of cn_set_keras again) and returns what it was, to be set
+ * again: for readers of files, since every object keeps the version it is made under. */
 int cn__set_keras_version(int keras);
 /* The number of a version's text ("2.3.1", "2.4.0", "2.2.4-tf", "3.15.1"), 0 if it is none. A
  * file's "2.2.4" is multi-backend Keras and gives 192; tf.keras 2.1 wrote "2.2.4-tf" and gives 201.

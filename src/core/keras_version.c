@@ -11,6 +11,8 @@
 enum { DEFAULT_KERAS = 221, NEWEST_KERAS2 = 221, NEWEST_KERAS3 = 315 };
 
 static atomic_int current = DEFAULT_KERAS;
+/* While this thread reads a file, that file's version; else 0. */
+static _Thread_local int reading;
 static atomic_bool channels_first;
 
 /* Reads up to three numbers between points; returns how many, or 0 if the text goes on after them.
@@ -88,12 +90,14 @@ const char *cn__keras_text(int keras)
 
 int cn__keras_version(void)
 {
-    return current;
+    return reading ? reading : current;
 }
 
 int cn__set_keras_version(int keras)
 {
-    return atomic_exchange(&current, keras);
+    int old = reading;
+    reading = keras;
+    return old;
 }
 
 int cn_set_keras(const char *version)
