@@ -22,6 +22,8 @@ function folder(path,    part) {
     if (path ~ /^(include\/)?cornu\.h$/) return "cornu.h"
     if (sub(/^include\/cornu\//, "", path) || sub(/^cornu\//, "", path)) {
         sub(/\.h$/, "", path)
+        if (path == "callbacks") return "core"              # the record by which the trainer calls callbacks is shared by all
+        sub(/_.*$/, "", path)                               # layers_conv.h is a part of layers.h
         return path in level ? path : "core"
     }
     sub(/^src\//, "", path)
