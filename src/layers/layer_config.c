@@ -216,8 +216,28 @@ int cn__layer_write_config(const void *object, int dialect, void *config)
 /* Layers without weights that Keras 3 counts as built from the start: they have no build_config. */
 static bool is_built_at_once(const cn_class *class)
 {
-    static const char *const names[] = {"Activation", "Dropout", "ReLU", "LeakyReLU",
-                                        "Softmax",    "Reshape", NULL};
+    /* MaxPooling2D, GlobalAveragePooling1D …, but not AdaptiveMaxPooling2D. */
+    if (strstr(class->name, "Pooling") && !strstr(class->name, "Adaptive")) {
+        return true;
+    }
+    static const char *const names[] = {"Activation",
+                                        "ActivityRegularization",
+                                        "AlphaDropout",
+                                        "Dropout",
+                                        "ELU",
+                                        "GaussianDropout",
+                                        "GaussianNoise",
+                                        "Identity",
+                                        "LeakyReLU",
+                                        "Masking",
+                                        "ReLU",
+                                        "Reshape",
+                                        "Softmax",
+                                        "SpatialDropout1D",
+                                        "SpatialDropout2D",
+                                        "SpatialDropout3D",
+                                        "UnitNormalization",
+                                        NULL};
     for (int i = 0; names[i]; i++) {
         if (strcmp(names[i], class->name) == 0) {
             return true;
