@@ -15,7 +15,10 @@ typedef struct fit {
     cn_fit_args args;
     cn__feed feed, validation;
     bool validates;
-    int64_t batch, validation_batch, steps, samples;
+    int64_t batch, validation_batch, steps;
+    int64_t pass_batches,
+        position;   /* batches in one pass over the data, and those of it that were taken */
+    int64_t passes; /* passes begun */
     int64_t *order; /* a permutation of the rows, or NULL */
     cn__hooks hooks;
     cn_history *history;
@@ -83,8 +86,8 @@ static int prepare_data(fit *f, cn_tensors *x, cn_tensors *y)
                                     &a->class_weight);
     f->validates = any(&a->validation_x);
     if (code == 0 && f->validates) {
-        code = cn__feed_make(&f->validation, f->model, CN__TEST, &a->validation_x,
-                             &a->validation_y, &a->validation_sample_weight, NULL);
+        code = cn__feed_make(&f->validation, f->model, CN__TEST, &a->validation_x, &a->validation_y,
+                             &a->validation_sample_weight, NULL);
         if (code < 0) {
             cn__fail_context("validation data");
         }
@@ -110,13 +113,41 @@ static int check_arguments(fit *f)
     return code;
 }
 
-/* The rows of a step: those of the epoch's order, or in place. */
-static int run_step(fit *f, int64_t step)
+/* A new order for each pass, from the seed and the number of steps done so far: training that is
+ * resumed goes on as it was. */
+static void begin_pass(fit *f)
 {
-    int64_t row = step * f->batch;
+    f->position = 0;
+    f->passes++;
+    if (f->order) {
+        cn__stream stream = {.key = cn__seed_mix(cn__seed_global(), 0x5317f1e5),
+                             .step = (uint64_t)cn_optimizer_iterations(f->model->optimizer)};
+        cn__random_permutation(stream, f->feed.rows, f->order);
+    }
+}
+
+/* Whether a batch is left for the running epoch. With steps_per_epoch, epochs go on where the last
+ * one ended: tf.keras takes the data as often as there are epochs, in one row; Keras 3 ends an
+ * epoch early where a pass does. */
+static bool next_batch(fit *f)
+{
+    if (f->position < f->pass_batches) {
+        return true;
+    }
+    if (cn__is_keras3(f->keras) || f->passes >= f->args.epochs) {
+        return false;
+    }
+    begin_pass(f);
+    return true;
+}
+
+/* The rows of the next batch: those of the pass's order, or in place. */
+static int run_step(fit *f)
+{
+    int64_t row = f->position++ * f->batch;
     int64_t rows = row + f->batch < f->feed.rows ? f->batch : f->feed.rows - row;
-    return cn__model_step(f->model, CN__TRAIN, &f->feed, row, rows, f->order ? f->order + row : NULL,
-                          NULL);
+    return cn__model_step(f->model, CN__TRAIN, &f->feed, row, rows,
+                          f->order ? f->order + row : NULL, NULL);
 }
 
 static int64_t bar_position(const fit *f, int64_t steps)
@@ -129,9 +160,9 @@ static int run_batches(fit *f, cn_logs *logs)
 {
     cn_logs none = {0};
     int code = 0;
-    for (int64_t step = 0; code == 0 && step < f->steps; step++) {
+    for (int64_t step = 0; code == 0 && step < f->steps && next_batch(f); step++) {
         code = cn__hooks_call_at(&f->hooks, CN__HOOK(on_train_batch_begin), step, &none);
-        code = code < 0 ? code : run_step(f, step);
+        code = code < 0 ? code : run_step(f);
         if (code < 0) {
             break;
         }
@@ -165,20 +196,12 @@ static int validate(fit *f, int64_t epoch, cn_logs *logs)
     return code;
 }
 
-/* A new order for each epoch, from the seed and the number of steps done so far: training that is resumed goes on as it was. */
-static void shuffle_rows(fit *f)
-{
-    if (f->order) {
-        cn__stream stream = {.key = cn__seed_mix(cn__seed_global(), 0x5317f1e5),
-                             .step = (uint64_t)cn_optimizer_iterations(f->model->optimizer)};
-        cn__random_permutation(stream, f->feed.rows, f->order);
-    }
-}
-
 static int run_epoch(fit *f, int64_t epoch)
 {
     cn_logs logs = {0};
-    shuffle_rows(f);
+    if (f->position == f->pass_batches) {
+        begin_pass(f);
+    }
     int code = cn__model_reset_metrics(f->model);
     code = code < 0 ? code : cn__hooks_call_at(&f->hooks, CN__HOOK(on_epoch_begin), epoch, &logs);
     if (code == 0) {
@@ -189,6 +212,9 @@ static int run_epoch(fit *f, int64_t epoch)
         code = run_batches(f, &logs);
     }
     code = code < 0 ? code : validate(f, epoch, &logs);
+    if (cn__is_keras3(f->keras)) {
+        cn__logs_sort(&logs, 0);
+    }
     /* Multi-backend Keras finishes its bar before the callbacks speak, later ones after them. */
     if (code == 0 && f->keras < 204) {
         code = cn__progress_update(&f->bar, bar_position(f, f->steps), &logs, true);
@@ -225,7 +251,8 @@ static int run_epochs(fit *f)
         cn_scope scope = cn_scope_begin();
         code = run_epoch(f, epoch);
         cn_scope_end(scope);
-        if (f->model->stop_training) {
+        bool at_end = f->position == f->pass_batches && f->passes >= f->args.epochs;
+        if (f->model->stop_training || (at_end && !cn__is_keras3(f->keras))) {
             break;
         }
     }
@@ -242,10 +269,8 @@ static int start(fit *f, cn_tensors *x, cn_tensors *y)
     if (code < 0) {
         return code;
     }
-    f->steps = (f->feed.rows + f->batch - 1) / f->batch;
-    if (f->args.steps_per_epoch != CN_NONE && f->args.steps_per_epoch < f->steps) {
-        f->steps = f->args.steps_per_epoch;
-    }
+    f->pass_batches = f->position = (f->feed.rows + f->batch - 1) / f->batch;
+    f->steps = f->args.steps_per_epoch != CN_NONE ? f->args.steps_per_epoch : f->pass_batches;
     if (f->args.shuffle) {
         f->order = cn__malloc((size_t)f->feed.rows * sizeof *f->order);
         if (!f->order) {
