@@ -74,6 +74,8 @@ CN_API cn_layer *cn_model_as_layer(const cn_model *model);
 CN_API cn_tensor *cn_model_input(const cn_model *model, int index);
 CN_API cn_tensor *cn_model_output(const cn_model *model, int index);
 CN_API int cn_model_n_outputs(const cn_model *model);
+/* What a layer inside a built Sequential or functional model gives (layer.output): the output of a model of a part of it. */
+CN_API cn_tensor *cn_model_layer_output(const cn_model *model, const char *layer);
 /* Makes the weights for an input of this shape (with the batch). */
 CN_API int cn_model_build(cn_model *model, const cn_shape *input_shape);
 CN_API bool cn_model_built(const cn_model *model);
