@@ -80,6 +80,8 @@ int cn__layer_all(cn_layer *layer, cn_layer **out, int max);
  * tensors of the current scope. */
 int cn__layer_collect_losses(cn_layer *layer, bool regularizers, cn_tensor **out, int max);
 void cn__layer_clear_losses(cn_layer *layer);
+/* Its own and those of all layers inside it. */
+void cn__layer_clear_all_losses(cn_layer *layer);
 /* A growing list of tensors without owners, for collecting weights. */
 typedef struct cn__tensor_list {
     cn_tensor **v;

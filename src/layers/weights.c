@@ -246,6 +246,14 @@ void cn__layer_clear_losses(cn_layer *layer)
     layer->n_losses = 0;
 }
 
+void cn__layer_clear_all_losses(cn_layer *layer)
+{
+    cn__layer_clear_losses(layer);
+    for (int64_t i = 0; i < layer->n_sublayers; i++) {
+        cn__layer_clear_all_losses(layer->sublayers[i]);
+    }
+}
+
 int cn_layer_add_loss(cn_layer *layer, cn_tensor *loss)
 {
     if (cn__pending()) {

@@ -213,7 +213,7 @@ static cn_tensor *trace_loss(step *s)
     for (int i = 0; i < n && i < 1024; i++) {
         total = total ? cn_add(total, extra[i]) : extra[i];
     }
-    cn__layer_clear_losses(&model->layer);
+    cn__layer_clear_all_losses(&model->layer);
     if (!total) {
         if (!cn__pending()) {
             cn__fail(CN_EVALUE, "No loss to compute. Provide a `loss` argument in `compile()`.");
@@ -267,7 +267,7 @@ static int trace_body(step *s)
         for (int i = 0; code == 0 && i < s->n_out; i++) {
             code = cn__trace_add_output(s->trace, s->out[i]);
         }
-        cn__layer_clear_losses(&s->model->layer);
+        cn__layer_clear_all_losses(&s->model->layer);
         return code;
     }
     cn_tensor *loss = trace_loss(s);
@@ -304,7 +304,7 @@ static int make_metrics(cn_model *model, const cn__feed *feed)
         for (int i = 1; i < n && i < CN__MODEL_MAX_IO; i++) {
             out[i] = extra[i - 1];
         }
-        cn__layer_clear_losses(&model->layer);
+        cn__layer_clear_all_losses(&model->layer);
     }
     for (int i = 0; !cn__pending() && i < model->n_metrics; i++) {
         cn__model_metric *m = &model->metrics[i];
