@@ -40,7 +40,11 @@
     XX(top_k_categorical_accuracy) XX(sparse_top_k_categorical_accuracy) XX(mean_metric_wrapper) \
     XX(binary_crossentropy) XX(categorical_crossentropy) XX(sparse_categorical_crossentropy) XX(mean_squared_error) \
     XX(mean_absolute_error) XX(mean_absolute_percentage_error) XX(mean_squared_logarithmic_error) XX(log_cosh_error) XX(hinge) \
-    XX(squared_hinge) XX(categorical_hinge) XX(kl_divergence) XX(poisson) XX(cosine_similarity)
+    XX(squared_hinge) XX(categorical_hinge) XX(kl_divergence) XX(poisson) XX(cosine_similarity) \
+    XX(root_mean_squared_error) XX(r2_score) XX(pearson_correlation) XX(concordance_correlation) \
+    XX(true_positives) XX(true_negatives) XX(false_positives) XX(false_negatives) XX(precision) XX(recall) XX(auc) \
+    XX(precision_at_recall) XX(recall_at_precision) XX(sensitivity_at_specificity) XX(specificity_at_sensitivity) \
+    XX(fbeta_score) XX(f1_score) XX(iou) XX(binary_iou) XX(mean_iou) XX(one_hot_iou) XX(one_hot_mean_iou)
 #define CN__OPTIMIZER_MAP(XX) \
     XX(sgd) XX(rmsprop) XX(adam) XX(adamw) XX(adadelta) XX(adagrad) XX(adamax) XX(nadam) XX(ftrl) XX(lion) XX(adafactor) \
     XX(lamb) XX(muon) XX(schedule_free_adamw)

@@ -95,22 +95,27 @@ static void destroy_metric(void *instance)
 }
 
 #if CN__HAVE_JANSSON
-/* An empty list of thresholds or weights is None; AUC writes thresholds only if it was given some.
- */
+/* An empty list of thresholds or weights is None, which AUC does not write for thresholds; one
+ * threshold is a number. */
 static int write_config(const void *instance, int dialect, void *config)
 {
     static const char *const lists[] = {"thresholds", "label_weights", NULL};
     const cn_metric *self = instance;
+    bool area = strcmp(self->base.class->name, "AUC") == 0;
     (void)dialect;
     for (int i = 0; lists[i]; i++) {
         const json_t *list = json_object_get(config, lists[i]);
-        bool area = strcmp(self->base.class->name, "AUC") == 0 && i == 0;
-        if (list && json_array_size(list) == 0) {
-            if (area) {
-                json_object_del(config, lists[i]);
-            } else if (json_object_set_new(config, lists[i], json_null()) < 0) {
-                return cn__no_memory();
-            }
+        size_t n = json_array_size(list);
+        json_t *value = NULL;
+        if (list && n == 0 && area && i == 0) {
+            json_object_del(config, lists[i]);
+        } else if (list && n == 0) {
+            value = json_null();
+        } else if (n == 1 && !area) {
+            value = json_incref(json_array_get(list, 0));
+        }
+        if (value && json_object_set_new(config, lists[i], value) < 0) {
+            return cn__no_memory();
         }
     }
     return 0;
