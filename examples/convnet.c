@@ -1,5 +1,6 @@
-/* Convolution in detail (the fourth worksheet): an edge filter by hand, strides, padding and the three poolings, a network of
- * three convolutions, and what its filters see as pictures. --quick trains one epoch on a part of the data. */
+/* Convolution in detail (the fourth worksheet): an edge filter by hand, strides, padding and the
+ * three poolings, a network of three convolutions, and what its filters see as pictures. --quick
+ * trains one epoch on a part of the data. */
 #include <cornu.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,7 +52,8 @@ static void draw_maps(cn_model *model, const char *layer, cn_tensor *image, cons
     cn_tensor *inside = cn_model_layer_output(model, layer);
     cn_model *part = cn_functional(.inputs = {cn_model_input(model, 0)}, .outputs = {inside});
     cn_tensor *maps = cn_model_predict(part, image, .verbose = 0); /* (1, height, width, filters) */
-    maps = cn_transpose(cn_reshape(maps, cn_tensor_dim(maps, 1), cn_tensor_dim(maps, 2), -1), 2, 0, 1);
+    maps =
+        cn_transpose(cn_reshape(maps, cn_tensor_dim(maps, 1), cn_tensor_dim(maps, 2), -1), 2, 0, 1);
     cn_plot_images(path, cn_divide(maps, cn_maximum(cn_max(maps), 1e-6)), .columns = 8);
     printf("maps of %s: %s\n", layer, path);
 }

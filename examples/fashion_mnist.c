@@ -1,5 +1,5 @@
-/* Fashion-MNIST from start to end: load, prepare, train ten epochs, evaluate, save (the first worksheet). With --quick one short
- * epoch. */
+/* Fashion-MNIST from start to end: load, prepare, train ten epochs, evaluate, save (the first
+ * worksheet). With --quick one short epoch. */
 #include <cornu.h>
 #include <stdio.h>
 #include <string.h>

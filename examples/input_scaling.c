@@ -1,5 +1,5 @@
-/* Three scalings of the input compared, and the learning rate lowered on a plateau (the second worksheet). --quick trains on a
- * small part of the data; --seed N starts from other weights. */
+/* Three scalings of the input compared, and the learning rate lowered on a plateau (the second
+ * worksheet). --quick trains on a small part of the data; --seed N starts from other weights. */
 #include <cornu.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,8 +68,8 @@ static void print_test_batch(int64_t batch, cn_logs *logs, void *user)
 {
     (void)user;
     if (batch % 100 == 0) {
-        printf("Para el  batch de validación %lld, la perdida (loss) es %7.2f.\n",
-               (long long)batch, cn_logs_get(logs, "loss", 0));
+        printf("Para el  batch de validación %lld, la perdida (loss) es %7.2f.\n", (long long)batch,
+               cn_logs_get(logs, "loss", 0));
     }
 }
 

@@ -1,5 +1,5 @@
-/* "KerasCNN" on MNIST (the third worksheet): summary, ten epochs with validation, saving, loading, one image predicted. --quick
- * trains one epoch on a part of the data. */
+/* "KerasCNN" on MNIST (the third worksheet): summary, ten epochs with validation, saving, loading,
+ * one image predicted. --quick trains one epoch on a part of the data. */
 #include <cornu.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,17 +30,17 @@ int main(int argc, char **argv)
     cn_tensor *y = cn_rows(data.y_train, 0, quick ? 6000 : CN_END);
 
     cn_model *net = cn_sequential(.name = "KerasCNN");
-    cn_model_add(net, cn_conv2d(32, .kernel_size = {3}, .activation = "relu",
-                                .input_shape = {28, 28, 1}));
+    cn_model_add(
+        net, cn_conv2d(32, .kernel_size = {3}, .activation = "relu", .input_shape = {28, 28, 1}));
     cn_model_add(net, cn_max_pooling2d(.pool_size = {2}));
     cn_model_add(net, cn_conv2d(64, .kernel_size = {3}, .activation = "relu"));
     cn_model_add(net, cn_max_pooling2d(.pool_size = {2}));
     cn_model_add(net, cn_dropout(0.2));
     cn_model_add(net, cn_flatten());
     cn_model_add(net, cn_dense(10, .activation = "softmax"));
-    cn_model_compile(
-        net, .loss = "categorical_crossentropy", .metrics = {"accuracy"},
-        .optimizer = cn_optimizer_adam(.learning_rate = 0.002, .beta_1 = 0.9, .beta_2 = 0.999));
+    cn_model_compile(net, .loss = "categorical_crossentropy", .metrics = {"accuracy"},
+                     .optimizer =
+                         cn_optimizer_adam(.learning_rate = 0.002, .beta_1 = 0.9, .beta_2 = 0.999));
     cn_model_summary(net);
 
     cn_model_fit(net, x, y, .batch_size = 128, .epochs = quick ? 1 : 10,

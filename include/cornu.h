@@ -10,6 +10,7 @@
 #include <cornu/constraints.h>
 #include <cornu/control.h>
 #include <cornu/datasets.h>
+#include <cornu/function.h>
 #include <cornu/initializers.h>
 #include <cornu/layers.h>
 #include <cornu/linalg.h>

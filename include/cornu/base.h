@@ -50,8 +50,9 @@ CN_API double cn_none_float(void);
 /* A name ("relu"), JSON (from `{`), or an object (cn_optimizer_adam(…)): Keras's identifiers. */
 typedef const void *cn_identifier;
 
-/* A tuple of up to eight integers. `{3, 3}` and `{3}` are read up to the last number that is not zero; cn_tuple(1, 0)
- * counts its numbers; a single number stands for all where Keras allows an int for a tuple. */
+/* A tuple of up to eight integers. `{3, 3}` and `{3}` are read up to the last number that is not
+ * zero; cn_tuple(1, 0) counts its numbers; a single number stands for all where Keras allows an int
+ * for a tuple. */
 typedef struct cn_ints {
     int64_t v[8];
     int n;
@@ -77,17 +78,20 @@ typedef struct cn_floats {
     int n;
 } cn_floats;
 
-/* Keyword arguments are designated initialisers written after the defaults; the later one wins (C11 6.7.9p19). */
+/* Keyword arguments are designated initialisers written after the defaults; the later one wins
+ * (C11 6.7.9p19). */
 #define CN__COMMA ,
-struct cn__keywords_only; /* never defined: a positional value does not convert to a pointer to it */
+struct cn__keywords_only; /* never defined: a positional value does not convert to a pointer to it
+                           */
 #define CN__END struct cn__keywords_only *end_
 
 #if defined(__clang__)
 #define CN__QUIET                                                                                  \
-    _Pragma("clang diagnostic push") _Pragma("clang diagnostic ignored \"-Winitializer-overrides\"") \
-        _Pragma("clang diagnostic ignored \"-Wshadow\"")                                           \
-            _Pragma("clang diagnostic ignored \"-Wmissing-braces\"")                               \
-                _Pragma("clang diagnostic ignored \"-Wmissing-field-initializers\"")
+    _Pragma("clang diagnostic push")                                                               \
+        _Pragma("clang diagnostic ignored \"-Winitializer-overrides\"")                            \
+            _Pragma("clang diagnostic ignored \"-Wshadow\"")                                       \
+                _Pragma("clang diagnostic ignored \"-Wmissing-braces\"")                           \
+                    _Pragma("clang diagnostic ignored \"-Wmissing-field-initializers\"")
 #define CN__POP _Pragma("clang diagnostic pop")
 #elif defined(__GNUC__)
 #define CN__QUIET                                                                                  \
@@ -98,7 +102,8 @@ struct cn__keywords_only; /* never defined: a positional value does not convert 
 #define CN__POP _Pragma("GCC diagnostic pop")
 #endif
 
-/* fn(&arguments), and fn(object, …, &arguments), with `defaults` first and the caller's keywords after them. */
+/* fn(&arguments), and fn(object, …, &arguments), with `defaults` first and the caller's keywords
+ * after them. */
 #ifdef __GNUC__
 #define CN__CALL(fn, T, defaults, ...)                                                             \
     __extension__({                                                                                \
@@ -121,7 +126,8 @@ struct cn__keywords_only; /* never defined: a positional value does not convert 
         CN__POP fn(a, b, c, &cn__kw);                                                              \
     })
 #else
-#define CN__CALL(fn, T, defaults, ...) fn(&(const T){.size = sizeof(T), defaults, .end_ = 0, __VA_ARGS__})
+#define CN__CALL(fn, T, defaults, ...)                                                             \
+    fn(&(const T){.size = sizeof(T), defaults, .end_ = 0, __VA_ARGS__})
 #define CN__CALL1(fn, a, T, defaults, ...)                                                         \
     fn(a, &(const T){.size = sizeof(T), defaults, .end_ = 0, __VA_ARGS__})
 #define CN__CALL2(fn, a, b, T, defaults, ...)                                                      \
@@ -132,7 +138,9 @@ struct cn__keywords_only; /* never defined: a positional value does not convert 
 /* Stands where a class has no default that is not zero. */
 #define CN__NO_DEFAULTS .end_ = 0
 
-/* Errors ------------------------------------------------------------------------------------------------------- */
+/* Errors
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 #define CN_ERROR_MAP(XX)                                                                           \
     XX(EVALUE, -1, "invalid value")                                                                \
@@ -153,23 +161,27 @@ enum {
 #undef XX
 };
 
-/* The pending error of this thread, or NULL. While one is pending every call but free, scope and error calls fails. */
+/* The pending error of this thread, or NULL. While one is pending every call but free, scope and
+ * error calls fails. */
 CN_API const char *cn_error(void);
 /* Its code (CN_EVALUE …), or 0. */
 CN_API int cn_error_code(void);
 /* Forgets it, so that the program can go on. */
 CN_API void cn_error_clear(void);
-/* Reports an error from a user's own layer, callback or function; printf-style. Returns code; the first error is kept. */
+/* Reports an error from a user's own layer, callback or function; printf-style. Returns code; the
+ * first error is kept. */
 CN_API int cn_fail(int code, const char *format, ...)
 #ifdef __GNUC__
     __attribute__((format(printf, 2, 3)))
 #endif
     ;
 
-/* Ownership ---------------------------------------------------------------------------------------------------- */
+/* Ownership
+ * ----------------------------------------------------------------------------------------------------
+ */
 
-/* Every object belongs to the scope that was innermost in its thread when it was made. A scope is a token; ending it
- * ends what was opened inside it too. */
+/* Every object belongs to the scope that was innermost in its thread when it was made. A scope is a
+ * token; ending it ends what was opened inside it too. */
 typedef struct cn_scope {
     uint64_t id;
 } cn_scope;
@@ -178,9 +190,11 @@ CN_API cn_scope cn_scope_begin(void);
 CN_API void cn_scope_end(cn_scope scope);
 /* Moves an object to the scope around the innermost one; returns it. */
 CN_API void *cn_keep_object(void *object);
-/* One more owner, outside every scope: for structs of the user's own. Each hold wants its cn_free. */
+/* One more owner, outside every scope: for structs of the user's own. Each hold wants its cn_free.
+ */
 CN_API void *cn_hold_object(void *object);
-/* Ends an object early: takes it out of its scope or, if it is in none, takes one hold back. NULL is fine. */
+/* Ends an object early: takes it out of its scope or, if it is in none, takes one hold back. NULL
+ * is fine. */
 CN_API void cn_free(void *object);
 #if defined(__GNUC__) && !defined(__cplusplus)
 #define cn_keep(object) ((__typeof__(object))cn_keep_object(object))
@@ -190,7 +204,8 @@ CN_API void cn_free(void *object);
 #define cn_hold(object) cn_hold_object(object)
 #endif
 
-/* Replaces malloc, realloc and free for everything that Cornu allocates; before the first other call. */
+/* Replaces malloc, realloc and free for everything that Cornu allocates; before the first other
+ * call. */
 typedef struct cn_allocator {
     size_t size; /* sizeof(cn_allocator) */
     void *(*alloc)(size_t bytes, void *user);
@@ -200,17 +215,22 @@ typedef struct cn_allocator {
 } cn_allocator;
 CN_API int cn_set_allocator(const cn_allocator *allocator);
 
-/* Configuration ------------------------------------------------------------------------------------------------ */
+/* Configuration
+ * ------------------------------------------------------------------------------------------------
+ */
 
-/* The number of threads, for work started from now on; 0 goes back to CORNU_NUM_THREADS or the number of cores. */
+/* The number of threads, for work started from now on; 0 goes back to CORNU_NUM_THREADS or the
+ * number of cores. */
 CN_API int cn_set_num_threads(int threads);
 CN_API int cn_num_threads(void);
-/* Which Keras objects made from now on behave like: "2.3" (multi-backend), "2.1" … "2.21" (tf.keras), "3" … "3.15". */
+/* Which Keras objects made from now on behave like: "2.3" (multi-backend), "2.1" … "2.21"
+ * (tf.keras), "3" … "3.15". */
 CN_API int cn_set_keras(const char *version);
 CN_API const char *cn_keras(void);
 /* The seed of everything random (keras.utils.set_random_seed, tf.random.set_seed). */
 CN_API int cn_set_random_seed(uint64_t seed);
-/* Resets the counters of automatic names, and what else a session keeps (keras.backend.clear_session). */
+/* Resets the counters of automatic names, and what else a session keeps
+ * (keras.backend.clear_session). */
 CN_API void cn_clear_session(void);
 /* "channels_last" (default) or "channels_first"; the fuzz factor 1e-7. */
 CN_API const char *cn_image_data_format(void);

@@ -1,4 +1,5 @@
-/* Models: Sequential, functional, of one's own; compiling, training, evaluating, predicting (keras.Model). */
+/* Models: Sequential, functional, of one's own; compiling, training, evaluating, predicting
+ * (keras.Model). */
 #ifndef CORNU_MODELS_H
 #define CORNU_MODELS_H
 
@@ -12,7 +13,9 @@
 extern "C" {
 #endif
 
-/* Making models ---------------------------------------------------------------------------------------------------- */
+/* Making models
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 typedef struct cn_sequential_args {
     size_t size;
@@ -22,7 +25,8 @@ typedef struct cn_sequential_args {
     bool trainable;
     CN__END;
 } cn_sequential_args;
-/* keras.Sequential: cn_sequential(), cn_sequential(a, b, .name = "net"). A failed layer leaves its error pending. */
+/* keras.Sequential: cn_sequential(), cn_sequential(a, b, .name = "net"). A failed layer leaves its
+ * error pending. */
 CN_API cn_model *cn_sequential_with(const cn_sequential_args *args);
 #define cn_sequential(...)                                                                         \
     CN__CALL(cn_sequential_with, cn_sequential_args, .trainable = true, .first_ = 0, __VA_ARGS__)
@@ -61,11 +65,13 @@ CN_API cn_model *cn_functional_with(const cn_functional_args *args);
 /* A model of one's own: a layer class whose sublayers are made in init and called in call. */
 CN_API cn_model *cn_model_new(const cn_layer_class *cls, const void *args);
 
-/* Looking into models ---------------------------------------------------------------------------------------------- */
+/* Looking into models
+ * ---------------------------------------------------------------------------------------------- */
 
 CN_API const char *cn_model_name(const cn_model *model);
 CN_API int cn_model_n_layers(const cn_model *model);
-/* The i-th layer (negative counts from the end), or NULL and CN_EINDEX; by name, or NULL and Keras's "No such layer". */
+/* The i-th layer (negative counts from the end), or NULL and CN_EINDEX; by name, or NULL and
+ * Keras's "No such layer". */
 CN_API cn_layer *cn_model_layer(const cn_model *model, int index);
 CN_API cn_layer *cn_model_get_layer(const cn_model *model, const char *name);
 /* A model as a layer, for the functions on layers (weights, trainable, config). */
@@ -74,7 +80,8 @@ CN_API cn_layer *cn_model_as_layer(const cn_model *model);
 CN_API cn_tensor *cn_model_input(const cn_model *model, int index);
 CN_API cn_tensor *cn_model_output(const cn_model *model, int index);
 CN_API int cn_model_n_outputs(const cn_model *model);
-/* What a layer inside a built Sequential or functional model gives (layer.output): the output of a model of a part of it. */
+/* What a layer inside a built Sequential or functional model gives (layer.output): the output of a
+ * model of a part of it. */
 CN_API cn_tensor *cn_model_layer_output(const cn_model *model, const char *layer);
 /* Makes the weights for an input of this shape (with the batch). */
 CN_API int cn_model_build(cn_model *model, const cn_shape *input_shape);
@@ -88,12 +95,12 @@ CN_API int cn_model_set_trainable(cn_model *model, bool trainable);
 
 typedef struct cn_summary_args {
     size_t size;
-    int line_length;      /* 0: Keras's default */
-    cn_floats positions;  /* of the columns; none: Keras's default */
+    int line_length;     /* 0: Keras's default */
+    cn_floats positions; /* of the columns; none: Keras's default */
     bool expand_nested;
     bool show_trainable;
     const char *layer_range[2]; /* regular expressions of the first and last layer; NULL: all */
-    bool printed;         /* false: as print_fn gets it; the text that a terminal would show otherwise */
+    bool printed; /* false: as print_fn gets it; the text that a terminal would show otherwise */
     int (*print_fn)(const char *line, void *user); /* NULL: standard output */
     void *user;
     CN__END;
@@ -105,7 +112,8 @@ CN_API int cn_model_summary_with(cn_model *model, const cn_summary_args *args);
 #define cn__model_summary(model, ...)                                                              \
     CN__CALL1(cn_model_summary_with, model, cn_summary_args, CN_SUMMARY_DEFAULTS, __VA_ARGS__)
 
-/* Keras's own JSON; a string of the current scope. Dialect and text of the model's Keras version. */
+/* Keras's own JSON; a string of the current scope. Dialect and text of the model's Keras version.
+ */
 CN_API const char *cn_model_to_json(const cn_model *model);
 /* A model from the JSON of any generation of Keras. */
 CN_API cn_model *cn_model_from_json(const char *json);
@@ -116,25 +124,28 @@ CN_API cn_model *cn_model_clone(const cn_model *model);
 CN_API int cn_model_save_weights(const cn_model *model, const char *path);
 CN_API int cn_model_load_weights(cn_model *model, const char *path);
 
-/* Training --------------------------------------------------------------------------------------------------------- */
+/* Training
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct cn_compile_args {
     size_t size;
-    cn_identifier optimizer;          /* "rmsprop" */
-    cn_identifiers loss;              /* one for all outputs, or one each */
-    cn_floats loss_weights;           /* one an output */
-    cn_identifiers metrics;           /* of every output */
+    cn_identifier optimizer; /* "rmsprop" */
+    cn_identifiers loss;     /* one for all outputs, or one each */
+    cn_floats loss_weights;  /* one an output */
+    cn_identifiers metrics;  /* of every output */
     cn_identifiers weighted_metrics;
-    cn_identifiers metrics_of[8];     /* of output i, besides those of all */
+    cn_identifiers metrics_of[8]; /* of output i, besides those of all */
     cn_identifiers weighted_metrics_of[8];
-    const char *output_names[8];      /* in which order the lists above are, if not the model's */
+    const char *output_names[8]; /* in which order the lists above are, if not the model's */
     bool run_eagerly;
     int64_t steps_per_execution;
     bool jit_compile;
     bool auto_scale_loss;
     CN__END;
 } cn_compile_args;
-#define CN_COMPILE_DEFAULTS .optimizer = "rmsprop", .steps_per_execution = 1, .auto_scale_loss = true
+#define CN_COMPILE_DEFAULTS                                                                        \
+    .optimizer = "rmsprop", .steps_per_execution = 1, .auto_scale_loss = true
 CN_API int cn_model_compile_with(cn_model *model, const cn_compile_args *args);
 #define cn_model_compile(...) cn__model_compile(__VA_ARGS__, .end_ = 0)
 #define cn__model_compile(model, ...)                                                              \
@@ -166,23 +177,25 @@ typedef struct cn_fit_args {
     int verbose;        /* -1: "auto", which is 1; 0 silent, 1 progress bar, 2 one line an epoch */
     cn_callbacks callbacks;
     double validation_split;
-    cn_tensors validation_data; /* {x, y} or {x, y, sample_weight}; several inputs: the lists below */
+    cn_tensors
+        validation_data; /* {x, y} or {x, y, sample_weight}; several inputs: the lists below */
     cn_tensors validation_x, validation_y, validation_sample_weight;
-    bool shuffle;            /* true */
-    cn_floats class_weight;  /* of class i */
+    bool shuffle;             /* true */
+    cn_floats class_weight;   /* of class i */
     cn_tensors sample_weight; /* one for all outputs, or one each */
     int64_t initial_epoch;
-    int64_t steps_per_epoch;  /* CN_NONE: all of the data */
-    int64_t validation_steps; /* CN_NONE: all */
+    int64_t steps_per_epoch;       /* CN_NONE: all of the data */
+    int64_t validation_steps;      /* CN_NONE: all */
     int64_t validation_batch_size; /* CN_NONE: batch_size */
-    int64_t validation_freq;  /* 1 */
+    int64_t validation_freq;       /* 1 */
     CN__END;
 } cn_fit_args;
 #define CN_FIT_DEFAULTS                                                                            \
     .batch_size = CN_NONE, .epochs = 1, .verbose = -1, .shuffle = true,                            \
     .steps_per_epoch = CN_NONE, .validation_steps = CN_NONE, .validation_batch_size = CN_NONE,     \
     .validation_freq = 1
-/* Trains for `epochs` epochs; the history belongs to the current scope. x and y: a tensor, or cn_list(a, b) for several. */
+/* Trains for `epochs` epochs; the history belongs to the current scope. x and y: a tensor, or
+ * cn_list(a, b) for several. */
 CN_API cn_history *cn_model_fit_with(cn_model *model, cn_tensors x, cn_tensors y,
                                      const cn_fit_args *args);
 #define cn_model_fit(...) cn__model_fit(__VA_ARGS__, .end_ = 0)
@@ -200,7 +213,8 @@ typedef struct cn_evaluate_args {
     CN__END;
 } cn_evaluate_args;
 #define CN_EVALUATE_DEFAULTS .batch_size = CN_NONE, .verbose = -1, .steps = CN_NONE
-/* Named results in Keras's order: .names[0] is "loss". Values are float32 widened to double. `n` is 0 after an error. */
+/* Named results in Keras's order: .names[0] is "loss". Values are float32 widened to double. `n` is
+ * 0 after an error. */
 typedef struct cn_scores {
     int n;
     double values[64];
@@ -228,12 +242,14 @@ CN_API cn_tensor *cn_model_predict_with(cn_model *model, cn_tensors x, const cn_
 #define cn__model_predict(model, x, ...)                                                           \
     CN__CALL2(cn_model_predict_with, model, CN__DATA(x), cn_predict_args, CN_PREDICT_DEFAULTS,     \
               __VA_ARGS__)
-/* Predicts `rows` rows that lie at x, row-major, of the model's one input (its shape without the batch, its dtype), into y, which has
- * room for `y_bytes` bytes. Allocates nothing after the first call with this number of rows; several threads may call at once. */
+/* Predicts `rows` rows that lie at x, row-major, of the model's one input (its shape without the
+ * batch, its dtype), into y, which has room for `y_bytes` bytes. Allocates nothing after the first
+ * call with this number of rows; several threads may call at once. */
 CN_API int cn_model_predict_into(cn_model *model, const void *x, int64_t rows, void *y,
                                  size_t y_bytes);
 
-/* One batch. Scores as of evaluate; the metrics are reset first, as in tf.keras and Keras >= 3.15. */
+/* One batch. Scores as of evaluate; the metrics are reset first, as in tf.keras and Keras >= 3.15.
+ */
 typedef struct cn_batch_args {
     size_t size;
     cn_tensors sample_weight;
@@ -257,8 +273,8 @@ CN_API cn_tensor *cn_model_predict_on_batch_of(cn_model *model, cn_tensors x);
               CN_BATCH_DEFAULTS, __VA_ARGS__)
 #define cn_model_predict_on_batch(model, x) cn_model_predict_on_batch_of(model, CN__DATA(x))
 
-/* The i-th of model.metrics_names, or NULL past the end. tf.keras: loss, then the metrics, once trained or evaluated; Keras 3:
- * "loss", "compile_metrics". */
+/* The i-th of model.metrics_names, or NULL past the end. tf.keras: loss, then the metrics, once
+ * trained or evaluated; Keras 3: "loss", "compile_metrics". */
 CN_API const char *cn_model_metrics_name(const cn_model *model, int index);
 CN_API cn_optimizer *cn_model_optimizer(const cn_model *model);
 /* model.stop_training = true, from a callback. */

@@ -1,4 +1,5 @@
-/* Operations on tensors (keras.ops, tf.math): eager, under a tape, or symbolic, as their inputs are. */
+/* Operations on tensors (keras.ops, tf.math): eager, under a tape, or symbolic, as their inputs
+ * are. */
 #ifndef CORNU_OPS_H
 #define CORNU_OPS_H
 
@@ -8,9 +9,10 @@
 extern "C" {
 #endif
 
-/* Every op returns a tensor of the current scope, or NULL and an error. Where an op takes a tensor it also takes a C number.
- * Types promote as in Keras 3: an integer number takes the tensor's dtype; a floating number with integers, and true
- * division of integers, give float32. Axes may count from the end. */
+/* Every op returns a tensor of the current scope, or NULL and an error. Where an op takes a tensor
+ * it also takes a C number. Types promote as in Keras 3: an integer number takes the tensor's
+ * dtype; a floating number with integers, and true division of integers, give float32. Axes may
+ * count from the end. */
 
 /* Elementwise arithmetic with numpy's broadcasting. */
 CN_API cn_tensor *(cn_add)(cn_tensor *a, cn_tensor *b);
@@ -36,20 +38,23 @@ CN_API cn_tensor *(cn_logical_xor)(cn_tensor *a, cn_tensor *b);
 /* a where the condition holds, else b. */
 CN_API cn_tensor *(cn_where)(cn_tensor *condition, cn_tensor *a, cn_tensor *b);
 
-/* Elementwise functions: cn_negative(x) … cn_digamma(x). round goes half to even; relu(NaN) is NaN. */
+/* Elementwise functions: cn_negative(x) … cn_digamma(x). round goes half to even; relu(NaN) is NaN.
+ */
 #define CN_UNARY_OP_MAP(XX)                                                                        \
-    XX(negative) XX(abs) XX(square) XX(sqrt) XX(rsqrt) XX(reciprocal) XX(sign) XX(exp) XX(expm1)   \
-        XX(log) XX(log1p) XX(log2) XX(log10) XX(sin) XX(cos) XX(tan) XX(arcsin) XX(arccos)         \
-            XX(arctan) XX(sinh) XX(cosh) XX(tanh) XX(arcsinh) XX(arccosh) XX(arctanh) XX(erf)      \
-                XX(erfinv) XX(floor) XX(ceil) XX(round) XX(trunc) XX(relu) XX(relu6) XX(sigmoid)   \
-                    XX(softplus) XX(softsign) XX(silu) XX(mish) XX(selu) XX(hard_sigmoid)          \
-                        XX(hard_silu) XX(hard_tanh) XX(tanh_shrink) XX(log_sigmoid)                \
-                            XX(sparse_plus) XX(sparse_sigmoid) XX(isnan) XX(isinf) XX(isfinite)    \
-                                XX(logical_not) XX(lgamma) XX(digamma)
+    XX(negative)                                                                                   \
+    XX(abs) XX(square) XX(sqrt) XX(rsqrt) XX(reciprocal) XX(sign) XX(exp) XX(expm1) XX(log)        \
+        XX(log1p) XX(log2) XX(log10) XX(sin) XX(cos) XX(tan) XX(arcsin) XX(arccos) XX(arctan)      \
+            XX(sinh) XX(cosh) XX(tanh) XX(arcsinh) XX(arccosh) XX(arctanh) XX(erf) XX(erfinv)      \
+                XX(floor) XX(ceil) XX(round) XX(trunc) XX(relu) XX(relu6) XX(sigmoid) XX(softplus) \
+                    XX(softsign) XX(silu) XX(mish) XX(selu) XX(hard_sigmoid) XX(hard_silu)         \
+                        XX(hard_tanh) XX(tanh_shrink) XX(log_sigmoid) XX(sparse_plus)              \
+                            XX(sparse_sigmoid) XX(isnan) XX(isinf) XX(isfinite) XX(logical_not)    \
+                                XX(lgamma) XX(digamma)
 #define XX(name) CN_API cn_tensor *cn_##name(cn_tensor *x);
 CN_UNARY_OP_MAP(XX)
 #undef XX
-/* hard_sigmoid here is Keras 3's relu6(x + 3) / 6; tf.keras's clip(0.2 x + 0.5, 0, 1) is chosen by the activation. */
+/* hard_sigmoid here is Keras 3's relu6(x + 3) / 6; tf.keras's clip(0.2 x + 0.5, 0, 1) is chosen by
+ * the activation. */
 
 /* alpha (exp(x) - 1) for x < 0. */
 CN_API cn_tensor *cn_elu(cn_tensor *x, double alpha);
@@ -70,11 +75,12 @@ CN_API cn_tensor *cn_log_softmax(cn_tensor *x, int axis);
 CN_API cn_tensor *cn_sparsemax(cn_tensor *x, int axis);
 CN_API cn_tensor *cn_glu(cn_tensor *x, int axis);
 
-/* Reductions: cn_sum(x), cn_sum(x, .axis = {-1}, .keepdims = true); without an axis over all. Mean, std and var of integers
- * are float32, accumulated in double. */
+/* Reductions: cn_sum(x), cn_sum(x, .axis = {-1}, .keepdims = true); without an axis over all. Mean,
+ * std and var of integers are float32, accumulated in double. */
 typedef struct cn_reduce_args {
     size_t size;
-    cn_ints axis; /* all axes; `.axis = {0}`, `{-1}`, `{1, 2}`; a list that ends in 0 is written with cn_tuple */
+    cn_ints axis; /* all axes; `.axis = {0}`, `{-1}`, `{1, 2}`; a list that ends in 0 is written
+                     with cn_tuple */
     bool keepdims;
     CN__END;
 } cn_reduce_args;
@@ -116,7 +122,8 @@ CN_API cn_tensor *cn_sum_axes(cn_tensor *x, int n, const int64_t *axes, bool kee
 CN_API cn_tensor *cn_mean_axes(cn_tensor *x, int n, const int64_t *axes, bool keepdims);
 CN_API cn_tensor *cn_max_axes(cn_tensor *x, int n, const int64_t *axes, bool keepdims);
 
-/* The index of the largest (smallest) element, the first of equals: int64. axis CN_NONE: of the flat tensor. */
+/* The index of the largest (smallest) element, the first of equals: int64. axis CN_NONE: of the
+ * flat tensor. */
 CN_API cn_tensor *cn_argmax(cn_tensor *x, int64_t axis);
 CN_API cn_tensor *cn_argmin(cn_tensor *x, int64_t axis);
 CN_API cn_tensor *cn_cumsum(cn_tensor *x, int axis);
@@ -151,7 +158,8 @@ CN_API cn_tensor *cn_stack_of(int n, cn_tensor *const *parts, int axis);
                 (cn_tensor *[]){__VA_ARGS__}, axis)
 /* Part `index` of `parts` equal ones. */
 CN_API cn_tensor *cn_split(cn_tensor *x, int parts, int axis, int index);
-/* Rows start … stop - 1 of axis 0, as Python slices: negative counts from the end, CN_END is the end. A view. */
+/* Rows start … stop - 1 of axis 0, as Python slices: negative counts from the end, CN_END is the
+ * end. A view. */
 CN_API cn_tensor *cn_rows(cn_tensor *x, int64_t start, int64_t stop);
 /* numpy's x[start:stop:step] along one axis. */
 CN_API cn_tensor *cn_slice(cn_tensor *x, int axis, int64_t start, int64_t stop, int64_t step);

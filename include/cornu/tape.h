@@ -16,8 +16,8 @@ typedef struct cn_tape_args {
 } cn_tape_args;
 #define CN_TAPE_DEFAULTS .watch_accessed_variables = true
 CN_API extern const cn_tape_args cn_tape_defaults;
-/* Starts recording what this thread computes from trainable variables and watched tensors, until cn_tape_end or, for a tape
- * that is not persistent, until its gradient is taken. Tapes nest. */
+/* Starts recording what this thread computes from trainable variables and watched tensors, until
+ * cn_tape_end or, for a tape that is not persistent, until its gradient is taken. Tapes nest. */
 CN_API cn_tape *cn_tape_begin_with(const cn_tape_args *args);
 #define cn_tape_begin(...) CN__CALL(cn_tape_begin_with, cn_tape_args, CN_TAPE_DEFAULTS, __VA_ARGS__)
 /* Stops recording; a gradient can still be taken. */
@@ -29,8 +29,9 @@ CN_API int cn_tape_resume_recording(cn_tape *tape);
 
 typedef struct cn_gradient_args {
     size_t size;
-    cn_tensors output_gradients;        /* as many as targets; none: ones */
-    const char *unconnected_gradients;  /* "none": NULL for a source that is not connected; "zero": zeros */
+    cn_tensors output_gradients; /* as many as targets; none: ones */
+    const char
+        *unconnected_gradients; /* "none": NULL for a source that is not connected; "zero": zeros */
     CN__END;
 } cn_gradient_args;
 #define CN_GRADIENT_DEFAULTS .unconnected_gradients = "none"

@@ -51,11 +51,15 @@ CN_API const char *cn_dtype_name(cn_dtype dtype);
 /* The dtype of a Keras word ("float32"); CN_DTYPE_UNSET and an error if there is none. */
 CN_API cn_dtype cn_dtype_from_name(const char *name);
 
-/* Making ------------------------------------------------------------------------------------------------------- */
+/* Making
+ * -------------------------------------------------------------------------------------------------------
+ */
 
-/* A tensor of the given shape (row-major, Keras's axis order, rank <= 8) with a copy of `data`; NULL data means zeros. */
+/* A tensor of the given shape (row-major, Keras's axis order, rank <= 8) with a copy of `data`;
+ * NULL data means zeros. */
 CN_API cn_tensor *cn_tensor_new(cn_dtype dtype, int rank, const int64_t *shape, const void *data);
-/* The same over the caller's memory, which is not copied and must outlive it; `release(user)` is called at its end. */
+/* The same over the caller's memory, which is not copied and must outlive it; `release(user)` is
+ * called at its end. */
 CN_API cn_tensor *cn_tensor_wrap(cn_dtype dtype, int rank, const int64_t *shape, void *data,
                                  void (*release)(void *user), void *user);
 CN_API cn_tensor *cn_array_of(int64_t n, const double *values);
@@ -66,16 +70,20 @@ CN_API cn_tensor *cn_array_of(int64_t n, const double *values);
 /* A scalar of the given dtype. */
 CN_API cn_tensor *cn_scalar(double value, cn_dtype dtype);
 
-/* Reading ------------------------------------------------------------------------------------------------------ */
+/* Reading
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 CN_API cn_dtype cn_tensor_dtype(const cn_tensor *t);
 CN_API int cn_tensor_rank(const cn_tensor *t);
-/* The length of an axis (negative counts from the end); -1 where it is None, CN_EINDEX (negative below -1) if there is none. */
+/* The length of an axis (negative counts from the end); -1 where it is None, CN_EINDEX (negative
+ * below -1) if there is none. */
 CN_API int64_t cn_tensor_dim(const cn_tensor *t, int axis);
 CN_API const int64_t *cn_tensor_shape(const cn_tensor *t);
 /* The number of elements; -1 if it is not known yet. */
 CN_API int64_t cn_tensor_size(const cn_tensor *t);
-/* The elements, row-major, 64-byte aligned unless it is a view; NULL and an error for a symbolic tensor. */
+/* The elements, row-major, 64-byte aligned unless it is a view; NULL and an error for a symbolic
+ * tensor. */
 CN_API const void *cn_tensor_data(const cn_tensor *t);
 CN_API const float *cn_tensor_floats(const cn_tensor *t);
 /* The same for writing; for tensors that you made yourself. */
@@ -86,14 +94,18 @@ CN_API double cn_tensor_item(const cn_tensor *t, int64_t index);
 CN_API double cn_tensor_value(const cn_tensor *t);
 CN_API const char *cn_tensor_name(const cn_tensor *t);
 CN_API bool cn_tensor_is_symbolic(const cn_tensor *t);
-/* Writes at most `size` bytes of what numpy's str() gives, with the ending zero; returns the length that it wants. */
+/* Writes at most `size` bytes of what numpy's str() gives, with the ending zero; returns the length
+ * that it wants. */
 CN_API size_t cn_tensor_format(const cn_tensor *t, char *buffer, size_t size);
 /* The same as a string that belongs to the current scope. */
 CN_API const char *cn_tensor_string(const cn_tensor *t);
-/* What repr() of a Python float gives ("0.001", "1e-07", "nan"); `buffer` of at least 32 bytes; returns it. */
+/* What repr() of a Python float gives ("0.001", "1e-07", "nan"); `buffer` of at least 32 bytes;
+ * returns it. */
 CN_API char *cn_format_double(double value, char *buffer, size_t size);
 
-/* Variables ---------------------------------------------------------------------------------------------------- */
+/* Variables
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 typedef struct cn_variable_args {
     size_t size;
@@ -116,7 +128,8 @@ CN_API int(cn_assign)(cn_tensor *variable, cn_tensor *value);
 CN_API int(cn_assign_add)(cn_tensor *variable, cn_tensor *value);
 CN_API int(cn_assign_sub)(cn_tensor *variable, cn_tensor *value);
 
-/* Numbers are tensors too -------------------------------------------------------------------------------------- */
+/* Numbers are tensors too
+ * -------------------------------------------------------------------------------------- */
 
 CN_API cn_tensor *cn__same(cn_tensor *t);
 CN_API cn_tensor *cn__same_const(const cn_tensor *t);
@@ -127,7 +140,8 @@ CN_API cn_tensor *cn__unsigned(uint64_t value);
 #ifdef __cplusplus
 }
 #else
-/* The value is evaluated once: _Generic((v), …)(v) alone would double the text at every level of nesting. */
+/* The value is evaluated once: _Generic((v), …)(v) alone would double the text at every level of
+ * nesting. */
 #define CN__T_OF(v)                                                                                \
     _Generic((v), cn_tensor *                                                                      \
              : cn__same, const cn_tensor *                                                         \

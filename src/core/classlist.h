@@ -1,4 +1,5 @@
-/* The lists of built-in classes, one a kind: adding one costs a line here and one file in its folder. */
+/* The lists of built-in classes, one a kind: adding one costs a line here and one file in its
+ * folder. */
 #ifndef CN_CORE_CLASSLIST_H
 #define CN_CORE_CLASSLIST_H
 

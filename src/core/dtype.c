@@ -93,11 +93,12 @@ uint16_t cn__float_to_half(float value)
         return sign | 0x7c00;
     }
     if (magnitude < 6.103515625e-05f) {
-        /* Subnormal: a multiple of 2^-24; the product is exact and nearbyintf rounds half to even. */
+        /* Subnormal: a multiple of 2^-24; the product is exact and nearbyintf rounds half to even.
+         */
         return sign | (uint16_t)nearbyintf(magnitude * 16777216.0f);
     }
     int exponent;
-    float fraction = frexpf(magnitude, &exponent); /* in [0.5, 1) */
+    float fraction = frexpf(magnitude, &exponent);            /* in [0.5, 1) */
     uint32_t rounded = (uint32_t)nearbyintf(fraction * 2048); /* 1024 … 2048 */
     return sign | (uint16_t)(((uint32_t)(exponent + 13) << 10) + rounded);
 }
@@ -105,13 +106,10 @@ uint16_t cn__float_to_half(float value)
 double cn__read(cn_dtype dtype, const void *data, int64_t i)
 {
     switch (dtype) {
-    case CN_FLOAT16:
-        return cn__half_to_float(((const uint16_t *)data)[i]);
-    case CN_BFLOAT16:
-        return cn__bfloat16_to_float(((const uint16_t *)data)[i]);
+    case CN_FLOAT16: return cn__half_to_float(((const uint16_t *)data)[i]);
+    case CN_BFLOAT16: return cn__bfloat16_to_float(((const uint16_t *)data)[i]);
 #define CASE(D, type)                                                                              \
-    case CN_##D:                                                                                   \
-        return (double)((const type *)data)[i]
+    case CN_##D: return (double)((const type *)data)[i]
         CASE(FLOAT32, float);
         CASE(FLOAT64, double);
         CASE(INT8, int8_t);
@@ -124,12 +122,12 @@ double cn__read(cn_dtype dtype, const void *data, int64_t i)
         CASE(UINT64, uint64_t);
         CASE(BOOL, uint8_t);
 #undef CASE
-    default:
-        return NAN;
+    default: return NAN;
     }
 }
 
-/* A double cut to an integer: out of range saturates and NaN gives 0, where C leaves it undefined. */
+/* A double cut to an integer: out of range saturates and NaN gives 0, where C leaves it undefined.
+ */
 static int64_t to_integer(double value)
 {
     if (!(value > -9223372036854775808.0)) {
@@ -141,31 +139,19 @@ static int64_t to_integer(double value)
 void cn__write(cn_dtype dtype, void *data, int64_t i, double value)
 {
     switch (dtype) {
-    case CN_FLOAT32:
-        ((float *)data)[i] = (float)value;
-        break;
-    case CN_FLOAT64:
-        ((double *)data)[i] = value;
-        break;
-    case CN_FLOAT16:
-        ((uint16_t *)data)[i] = cn__float_to_half((float)value);
-        break;
-    case CN_BFLOAT16:
-        ((uint16_t *)data)[i] = cn__float_to_bfloat16((float)value);
-        break;
+    case CN_FLOAT32: ((float *)data)[i] = (float)value; break;
+    case CN_FLOAT64: ((double *)data)[i] = value; break;
+    case CN_FLOAT16: ((uint16_t *)data)[i] = cn__float_to_half((float)value); break;
+    case CN_BFLOAT16: ((uint16_t *)data)[i] = cn__float_to_bfloat16((float)value); break;
     case CN_UINT64:
-        ((uint64_t *)data)[i] =
-            value >= 9223372036854775808.0 && value < 18446744073709551616.0 ? (uint64_t)value
-            : value >= 18446744073709551616.0                               ? UINT64_MAX
-                                                                            : (uint64_t)to_integer(value);
+        ((uint64_t *)data)[i] = value >= 9223372036854775808.0 && value < 18446744073709551616.0
+                                    ? (uint64_t)value
+                                : value >= 18446744073709551616.0 ? UINT64_MAX
+                                                                  : (uint64_t)to_integer(value);
         break;
-    case CN_BOOL:
-        ((uint8_t *)data)[i] = value != 0;
-        break;
+    case CN_BOOL: ((uint8_t *)data)[i] = value != 0; break;
 #define CASE(D, type)                                                                              \
-    case CN_##D:                                                                                   \
-        ((type *)data)[i] = (type)to_integer(value);                                               \
-        break
+    case CN_##D: ((type *)data)[i] = (type)to_integer(value); break
         CASE(INT8, int8_t);
         CASE(INT16, int16_t);
         CASE(INT32, int32_t);
@@ -174,7 +160,6 @@ void cn__write(cn_dtype dtype, void *data, int64_t i, double value)
         CASE(UINT16, uint16_t);
         CASE(UINT32, uint32_t);
 #undef CASE
-    default:
-        break;
+    default: break;
     }
 }

@@ -90,7 +90,8 @@ cn__saved_error cn__error_save(void)
 {
     cn__saved_error saved = {pending.code, NULL};
     if (pending.code) {
-        /* Not through the replaceable allocator: an error being saved must not fail because memory has run out there. */
+        /* Not through the replaceable allocator: an error being saved must not fail because memory
+         * has run out there. */
         size_t n = strlen(pending.text) + 1;
         saved.text = malloc(n);
         if (saved.text) {

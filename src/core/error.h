@@ -11,7 +11,8 @@ void cn__fail_context(const char *format, ...) __attribute__((format(printf, 1, 
 int cn__no_memory(void);
 /* True while an error is pending: every public call checks it first and does nothing. */
 bool cn__pending(void);
-/* Takes the pending error away and gives it back later: for clean-up code that must run calls meanwhile. */
+/* Takes the pending error away and gives it back later: for clean-up code that must run calls
+ * meanwhile. */
 typedef struct cn__saved_error {
     int code;
     char *text;

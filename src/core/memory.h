@@ -1,4 +1,5 @@
-/* The replaceable allocator, aligned blocks, and sizes that are checked before they are multiplied. */
+/* The replaceable allocator, aligned blocks, and sizes that are checked before they are multiplied.
+ */
 #ifndef CN_CORE_MEMORY_H
 #define CN_CORE_MEMORY_H
 

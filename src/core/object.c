@@ -7,14 +7,16 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* A scope is a ring of objects; scopes of a thread are nested. The root scope is made on first use and ends with the thread. */
+/* A scope is a ring of objects; scopes of a thread are nested. The root scope is made on first use
+ * and ends with the thread. */
 typedef struct cn__scope_record {
     uint64_t id;
     struct cn__scope_record *outer;
     cn__object *first;
 } cn__scope_record;
 
-/* Objects may be freed by another thread than the one whose scope holds them, so links change under one lock. */
+/* Objects may be freed by another thread than the one whose scope holds them, so links change under
+ * one lock. */
 static pthread_mutex_t links = PTHREAD_MUTEX_INITIALIZER;
 static atomic_uint_least64_t next_id = 1;
 static pthread_key_t thread_key;

@@ -5,7 +5,8 @@
 #include <cornu/base.h>
 #include <stdatomic.h>
 
-/* The first byte of an object is its kind: below the printable characters and not a blank, so that no name begins with it. */
+/* The first byte of an object is its kind: below the printable characters and not a blank, so that
+ * no name begins with it. */
 typedef enum cn__kind {
     CN__TENSOR = 1,
     CN__LAYER,
@@ -42,7 +43,8 @@ typedef struct cn__object {
     struct cn__object *previous, *next;
 } cn__object;
 
-/* A zeroed object of `bytes`, with one reference that belongs to the innermost scope. NULL and an error on failure. */
+/* A zeroed object of `bytes`, with one reference that belongs to the innermost scope. NULL and an
+ * error on failure. */
 void *cn__object_new(const cn__object_type *type, size_t bytes);
 /* The same with one reference that belongs to the caller and no scope. */
 void *cn__object_new_owned(const cn__object_type *type, size_t bytes);
@@ -51,7 +53,8 @@ void *cn__ref(void *object);
 void cn__unref(void *object);
 /* The kind of an identifier's object, or 0 if it is a name, JSON or NULL. */
 int cn__identifier_kind(cn_identifier identifier);
-/* Gives an object that is in no scope to the innermost one, with the caller's reference; returns it. */
+/* Gives an object that is in no scope to the innermost one, with the caller's reference; returns
+ * it. */
 void *cn__into_scope(void *object);
 /* "layer", "optimizer" … for messages. */
 const char *cn__kind_name(int kind);

@@ -96,8 +96,7 @@ int cn__shape_broadcast(const cn_shape *a, const cn_shape *b, cn_shape *out)
             n = x;
         } else {
             char ta[256], tb[256];
-            return cn__fail(CN_EVALUE,
-                            "operands could not be broadcast together with shapes %s %s",
+            return cn__fail(CN_EVALUE, "operands could not be broadcast together with shapes %s %s",
                             cn__shape_text(a, ta, sizeof ta), cn__shape_text(b, tb, sizeof tb));
         }
         result.dim[result.rank - i] = n;

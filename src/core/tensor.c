@@ -191,8 +191,9 @@ cn_tensor *cn_tensor_wrap(cn_dtype dtype, int rank, const int64_t *shape, void *
         return NULL;
     }
     if (rank < 0 || rank > CN_MAX_RANK || !cn_dtype_size(dtype) || !data) {
-        cn__fail(CN_EVALUE, "cn_tensor_wrap: expected data, a dtype and a rank of 0 to %d, got "
-                            "rank %d",
+        cn__fail(CN_EVALUE,
+                 "cn_tensor_wrap: expected data, a dtype and a rank of 0 to %d, got "
+                 "rank %d",
                  CN_MAX_RANK, rank);
         return NULL;
     }
@@ -313,7 +314,8 @@ cn__node *cn__node_ref(cn__node *node)
     return node;
 }
 
-/* Long chains of nodes are released in a loop: the recursion through tensors would exhaust the stack. */
+/* Long chains of nodes are released in a loop: the recursion through tensors would exhaust the
+ * stack. */
 void cn__node_unref(cn__node *node)
 {
     static _Thread_local cn__node **waiting;
@@ -443,8 +445,9 @@ double cn_tensor_item(const cn_tensor *t, int64_t index)
         return cn_none_float();
     }
     if (index < 0 || index >= cn__size(t)) {
-        cn__fail(CN_EINDEX, "cn_tensor_item: index %" PRId64 " is out of bounds for a tensor of "
-                            "%" PRId64 " elements",
+        cn__fail(CN_EINDEX,
+                 "cn_tensor_item: index %" PRId64 " is out of bounds for a tensor of "
+                 "%" PRId64 " elements",
                  index, cn__size(t));
         return cn_none_float();
     }

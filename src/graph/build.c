@@ -124,8 +124,8 @@ typedef struct builder {
     const cn__trace *trace;
     cn__node **nodes; /* reachable */
     int64_t n, capacity;
-    map seen;    /* node -> first value of its outputs */
-    map leaves;  /* tensor without a node -> value */
+    map seen;   /* node -> first value of its outputs */
+    map leaves; /* tensor without a node -> value */
 } builder;
 
 static int reach(builder *b, cn__node *node)
@@ -235,9 +235,9 @@ static cn__batch batch_of(const cn__program *p, const cn__node *node, const int 
     if (!any) {
         return CN__BATCH_NONE;
     }
-    return node->op->batch                          ? node->op->batch(node, batched)
+    return node->op->batch                        ? node->op->batch(node, batched)
            : node->op->flags & CN__OP_ELEMENTWISE ? CN__BATCH_ROW
-                                                   : CN__BATCH_MIX;
+                                                  : CN__BATCH_MIX;
 }
 
 static int add_node(builder *b, const cn__node *node)
@@ -260,7 +260,8 @@ static int add_node(builder *b, const cn__node *node)
     for (int k = 0; k < node->n_out; k++) {
         bool batched = node->shape[k].rank > 0 && node->shape[k].dim[0] == -1 &&
                        concrete.shape[k].dim[0] == p->rows;
-        /* What is said to go row by row must have the batch on its outputs; else it is run whole. */
+        /* What is said to go row by row must have the batch on its outputs; else it is run whole.
+         */
         batch = batch == CN__BATCH_ROW && !batched ? CN__BATCH_MIX : batch;
         cn__value value = {.kind = CN__VALUE_TEMPORARY,
                            .dtype = concrete.dtype[k],
@@ -302,7 +303,8 @@ static int add_input(builder *b, const cn__node *node, const cn_shape *shapes)
     cn__value value = {.kind = CN__VALUE_INPUT,
                        .dtype = node->dtype[0],
                        .shape = shapes[index],
-                       .batched = node->shape[0].rank > 0 && node->shape[0].dim[0] == -1,
+                       .batched = node->shape[0].rank > 0 && node->shape[0].dim[0] == -1 &&
+                                  shapes[index].dim[0] == p->rows,
                        .input = index,
                        .producer = -1,
                        .alias = -1,
@@ -321,11 +323,27 @@ static int add_input(builder *b, const cn__node *node, const cn_shape *shapes)
     return 0;
 }
 
+/* A copy of a value. Outputs are read when the run is over: where it assigns, what they show is
+ * copied before anything can be overwritten. */
+static int copy_value(builder *b, int v)
+{
+    cn__value copy = b->p->values[v];
+    copy.kind = CN__VALUE_TEMPORARY;
+    copy.tensor = NULL;
+    copy.input = copy.producer = copy.alias = copy.home = -1;
+    int out = cn__plan_value(b->p, copy);
+    return out < 0 || !cn__plan_inst(b->p, &cn__op_assign_copy, 1, &v, 1, &out) ? cn_error_code()
+                                                                                : out;
+}
+
 static int add_results(builder *b)
 {
     cn__program *p = b->p;
     for (int i = 0; i < b->trace->n_outputs; i++) {
         int v = value_of(b, b->trace->outputs[i]);
+        if (v >= 0 && b->trace->n_assignments) {
+            v = copy_value(b, v);
+        }
         if (v < 0) {
             return v;
         }
@@ -340,6 +358,14 @@ static int add_results(builder *b)
         }
         if (v == variable) {
             continue;
+        }
+        /* From one variable to another: the value is read before any is written, so that two may
+         * change places. */
+        if (p->values[cn__plan_root(p, v)].kind == CN__VALUE_VARIABLE) {
+            v = copy_value(b, v);
+            if (v < 0) {
+                return v;
+            }
         }
         cn__value written = p->values[variable];
         written.kind = CN__VALUE_TEMPORARY;

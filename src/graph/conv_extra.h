@@ -7,9 +7,11 @@
 
 typedef struct cn__conv_extra {
     cn__block block;
-    bool bias, dropout, winner; /* forward: inputs x, packed[, bias][, counter]; outputs y[, winner] */
-    bool masked, dx, db;        /* gradient: inputs dy, x[, winner or y][, packed]; outputs [dx,] dw[, db] */
-    int64_t key;                /* of the dropout's draws */
+    bool bias, dropout,
+        winner; /* forward: inputs x, packed[, bias][, counter]; outputs y[, winner] */
+    bool masked, dx,
+        db;      /* gradient: inputs dy, x[, winner or y][, packed]; outputs [dx,] dw[, db] */
+    int64_t key; /* of the dropout's draws */
     double rate;
 } cn__conv_extra;
 

@@ -1,4 +1,5 @@
-/* The program as a text: stages, calls, shapes, layouts, kernels, times; a developer's first tool. */
+/* The program as a text: stages, calls, shapes, layouts, kernels, times; a developer's first tool.
+ */
 #include "graph/program.h"
 
 #include <inttypes.h>
@@ -15,7 +16,7 @@ static void add_value(const cn__program *p, cn__text *text, int v)
 {
     const cn__value *value = &p->values[v];
     char shape[256];
-    const char *kind = value->home >= 0                          ? "="
+    const char *kind = value->home >= 0                    ? "="
                        : value->kind == CN__VALUE_VARIABLE ? "@"
                        : value->kind == CN__VALUE_CONSTANT ? "#"
                        : value->kind == CN__VALUE_INPUT    ? "<"

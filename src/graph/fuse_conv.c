@@ -1,4 +1,5 @@
-/* Blocks of convolutional networks: 3x3 convolution + bias + relu + max pool + dropout, and their gradient as one call. */
+/* Blocks of convolutional networks: 3x3 convolution + bias + relu + max pool + dropout, and their
+ * gradient as one call. */
 #include "graph/conv_extra.h"
 
 #include "kernels/reference/window.h"
@@ -7,16 +8,17 @@
 
 /* What was found around one convolution: instructions, or -1. */
 typedef struct found {
-    int conv, add, relu, pool, drop;                     /* forward */
-    int drop_back, pool_back, mask, select;              /* gradient, from the output back */
-    int bias_gradient, kernel_gradient, input_gradient;  /* what reads the gradient of the sum */
-    int out;      /* the block's value */
-    int bias;     /* value, or -1 */
+    int conv, add, relu, pool, drop;                    /* forward */
+    int drop_back, pool_back, mask, select;             /* gradient, from the output back */
+    int bias_gradient, kernel_gradient, input_gradient; /* what reads the gradient of the sum */
+    int out;                                            /* the block's value */
+    int bias;                                           /* value, or -1 */
     int gradient; /* value: what arrives at the block's output */
     int inner;    /* value: the gradient of the convolution's output, before it is used */
 } found;
 
-/* Live instructions that read the value's contents; at most max of them in readers, how many in all returned. */
+/* Live instructions that read the value's contents; at most max of them in readers, how many in all
+ * returned. */
 static int readers_of(const cn__program *p, int value, int *readers, int max)
 {
     int n = 0;
@@ -57,7 +59,8 @@ static bool all_equal(const int64_t *v, int n, int64_t a, int64_t b)
     return true;
 }
 
-/* A plain two-dimensional 3x3 convolution of the batch with a variable, padded by nothing or by one cell all around. */
+/* A plain two-dimensional 3x3 convolution of the batch with a variable, padded by nothing or by one
+ * cell all around. */
 static bool is_plain(const cn__program *p, const cn__inst *inst, int *same)
 {
     const cn__value *x = &p->values[inst->in[0]], *w = &p->values[inst->in[1]];
@@ -94,7 +97,8 @@ static bool is_plain_pool(const cn__program *p, const cn__inst *inst)
            w.out[2] == w.in[2] / 2;
 }
 
-/* Follows the forward chain as far as nothing else reads its inside. Readers that belong to the gradient are noted. */
+/* Follows the forward chain as far as nothing else reads its inside. Readers that belong to the
+ * gradient are noted. */
 static void follow_forward(const cn__program *p, found *f)
 {
     int readers[8], n;
@@ -105,8 +109,7 @@ static void follow_forward(const cn__program *p, found *f)
         int other = add->in[0] == f->out ? add->in[1] : add->in[0];
         const cn__value *bias = &p->values[other];
         if (bias->kind == CN__VALUE_VARIABLE && bias->shape.rank == 1 &&
-            bias->dtype == CN_FLOAT32 &&
-            bias->shape.dim[0] == p->values[f->out].shape.dim[3]) {
+            bias->dtype == CN_FLOAT32 && bias->shape.dim[0] == p->values[f->out].shape.dim[3]) {
             f->add = readers[0];
             f->bias = other;
             f->out = add->out[0];
@@ -130,8 +133,8 @@ static void follow_forward(const cn__program *p, found *f)
         }
     }
     /* Beside the pool only relu's mask may read the map. */
-    bool mask = is_op(p, other, &cn__op_greater) && f->relu >= 0 &&
-                is_zero(p, p->insts[other].in[1]);
+    bool mask =
+        is_op(p, other, &cn__op_greater) && f->relu >= 0 && is_zero(p, p->insts[other].in[1]);
     if (pool < 0 || (other >= 0 && !mask)) {
         return;
     }
@@ -166,8 +169,7 @@ static bool take_uses(const cn__program *p, found *f)
                    inst->in[1] == conv->in[1]) {
             f->input_gradient = readers[i];
         } else if ((inst->op == &cn__op_sum_like || inst->op == &cn__op_sum) &&
-                   out->shape.rank == 1 &&
-                   out->shape.dim[0] == p->values[f->inner].shape.dim[3]) {
+                   out->shape.rank == 1 && out->shape.dim[0] == p->values[f->inner].shape.dim[3]) {
             f->bias_gradient = readers[i];
         } else {
             return false;
@@ -291,7 +293,8 @@ static int write_forward(cn__program *p, const found *f, cn__conv_extra *extra, 
     const cn__inst conv = p->insts[f->conv];
     int counter = f->drop >= 0 ? p->insts[f->drop].in[1] : -1;
     const cn__conv *kernels = cn__conv_get();
-    int packed = pack(p, conv.in[1], &cn__op_conv_pack, kernels->block_packed(&extra->block), extra);
+    int packed =
+        pack(p, conv.in[1], &cn__op_conv_pack, kernels->block_packed(&extra->block), extra);
     if (packed < 0) {
         return packed;
     }
@@ -373,9 +376,20 @@ static int write_gradient(cn__program *p, const found *f, cn__conv_extra *extra,
 
 static int fuse(cn__program *p, int conv)
 {
-    found f = {.conv = conv, .add = -1, .relu = -1, .pool = -1, .drop = -1, .drop_back = -1,
-               .pool_back = -1, .mask = -1, .select = -1, .bias_gradient = -1,
-               .kernel_gradient = -1, .input_gradient = -1, .bias = -1, .gradient = -1,
+    found f = {.conv = conv,
+               .add = -1,
+               .relu = -1,
+               .pool = -1,
+               .drop = -1,
+               .drop_back = -1,
+               .pool_back = -1,
+               .mask = -1,
+               .select = -1,
+               .bias_gradient = -1,
+               .kernel_gradient = -1,
+               .input_gradient = -1,
+               .bias = -1,
+               .gradient = -1,
                .inner = -1};
     int same;
     if (!is_plain(p, &p->insts[conv], &same)) {
@@ -393,8 +407,8 @@ static int fuse(cn__program *p, int conv)
             return 0;
         }
     }
-    if (cn__block_init(&extra.block, (int)x->dim[1], (int)x->dim[2], (int)x->dim[3],
-                       (int)w->dim[3], same, f.pool >= 0, f.relu >= 0, cn__cpu_isa()) < 0) {
+    if (cn__block_init(&extra.block, (int)x->dim[1], (int)x->dim[2], (int)x->dim[3], (int)w->dim[3],
+                       same, f.pool >= 0, f.relu >= 0, cn__cpu_isa()) < 0) {
         return 0;
     }
     int winner;
@@ -405,7 +419,8 @@ static int fuse(cn__program *p, int conv)
     return code;
 }
 
-/* Who makes the value and who reads it, where all are blocks and their gradients: then only a part of it need exist. */
+/* Who makes the value and who reads it, where all are blocks and their gradients: then only a part
+ * of it need exist. */
 static bool read_by_blocks(const cn__program *p, int value, int *rows, int *columns)
 {
     *rows = *columns = 0;
@@ -432,8 +447,8 @@ static bool read_by_blocks(const cn__program *p, int value, int *rows, int *colu
     return *rows > 0 && !p->values[value].output;
 }
 
-/* Only the rows and columns that the next block reads are computed: a pool drops the odd ones. Readers come after makers, so the
- * last block is looked at first. */
+/* Only the rows and columns that the next block reads are computed: a pool drops the odd ones.
+ * Readers come after makers, so the last block is looked at first. */
 static void trim(cn__program *p)
 {
     for (int64_t i = p->n_insts - 1; i >= 0; i--) {
@@ -453,8 +468,7 @@ static void trim(cn__program *p)
             bool mine = other->op == &cn__op_conv_block_gradient && other->in[1] == inst->in[0] &&
                         !memcmp(&extra->block, block, sizeof *block);
             bool reads = (other->op == &cn__op_conv_block && other->in[0] == inst->out[0]) ||
-                         (other->op == &cn__op_conv_block_gradient &&
-                          other->in[1] == inst->out[0]);
+                         (other->op == &cn__op_conv_block_gradient && other->in[1] == inst->out[0]);
             if (other->dead || j == i) {
                 continue;
             }

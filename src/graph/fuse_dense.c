@@ -1,9 +1,11 @@
-/* Patterns of dense layers: product + bias + relu, the masked data gradient, the weight gradient. */
+/* Patterns of dense layers: product + bias + relu, the masked data gradient, the weight gradient.
+ */
 #include "graph/program.h"
 
 #include <string.h>
 
-/* The only live instruction that reads the value, or -1; the value must not be read after the run. */
+/* The only live instruction that reads the value, or -1; the value must not be read after the run.
+ */
 static int only_reader(const cn__program *p, int value)
 {
     int reader = -1;
@@ -72,8 +74,7 @@ static int fuse_forward(cn__program *p, int64_t i, bool trains)
         int other = add->in[0] == y ? add->in[1] : add->in[0];
         const cn__value *bias = &p->values[other];
         if (bias->dtype == CN_FLOAT32 && bias->shape.rank == 1 &&
-            bias->kind == CN__VALUE_VARIABLE &&
-            bias->shape.dim[0] == p->values[w].shape.dim[1]) {
+            bias->kind == CN__VALUE_VARIABLE && bias->shape.dim[0] == p->values[w].shape.dim[1]) {
             inst->in[n_in++] = other;
             extra.bias = true;
             p->insts[reader].dead = true;

@@ -69,20 +69,16 @@ static int opcode(const cn__op *op)
 static int element_type(cn_dtype dtype)
 {
     switch (dtype) {
-    case CN_FLOAT32:
-        return CN__EL_F32;
-    case CN_UINT8:
-        return CN__EL_U8;
-    case CN_INT32:
-        return CN__EL_I32;
-    case CN_BOOL:
-        return CN__EL_BOOL;
-    default:
-        return -1;
+    case CN_FLOAT32: return CN__EL_F32;
+    case CN_UINT8: return CN__EL_U8;
+    case CN_INT32: return CN__EL_I32;
+    case CN_BOOL: return CN__EL_BOOL;
+    default: return -1;
     }
 }
 
-/* The shape of an input with the axes that a reduction dropped put back as 1, so that it lines up with the output. */
+/* The shape of an input with the axes that a reduction dropped put back as 1, so that it lines up
+ * with the output. */
 static cn_shape lined_up(const cn__inst *inst, int k, const cn_shape *in, const cn_shape *out)
 {
     if (inst->op != &cn__op_broadcast_like || k != 0 || inst->attrs.i[0] || !inst->attrs.i[1] ||
@@ -102,7 +98,8 @@ static cn_shape lined_up(const cn__inst *inst, int k, const cn_shape *in, const 
     return full;
 }
 
-/* How an input of this shape is read while walking over `out`; -1: not by any of the ways there are. */
+/* How an input of this shape is read while walking over `out`; -1: not by any of the ways there
+ * are. */
 static int access_mode(const cn_shape *in, const cn_shape *out)
 {
     if (cn__shape_size(in) == 1) {
@@ -158,29 +155,77 @@ typedef struct cluster {
     int64_t n, capacity;
     cn_shape shape;
     bool batched;
-    bool closed;
+    uint64_t *sets; /* three sets of instructions: the members, what they depend on, what depends on
+                       them */
 } cluster;
 
 typedef struct fuser {
     cn__program *p;
-    int64_t words;     /* of a bit set over instructions */
-    uint64_t *before;  /* n_insts sets: what an instruction depends on */
-    int *cluster_of;   /* -1: none */
+    int64_t words;    /* of a bit set over instructions */
+    uint64_t *before; /* n_insts sets: what an instruction depends on */
+    uint64_t *after;  /* n_insts sets: what depends on it */
+    int *cluster_of;  /* -1: none */
+    int64_t *first;   /* readers of value v: reader[first[v]] … reader[first[v + 1] - 1] */
+    int *reader;
     cluster *clusters;
     int64_t n_clusters, clusters_capacity;
 } fuser;
 
-static bool bit(const uint64_t *set, int64_t i)
-{
-    return set[i / 64] >> (i % 64) & 1;
-}
-
 static int producer_of(const cn__program *p, int value)
 {
-    return p->values[cn__plan_root(p, value)].producer >= 0 &&
-                   p->values[value].producer < 0
+    return p->values[cn__plan_root(p, value)].producer >= 0 && p->values[value].producer < 0
                ? p->values[cn__plan_root(p, value)].producer
                : p->values[value].producer;
+}
+
+/* Adds set b, and instruction i, to set a; whether that changed it. */
+static bool merge_sets(uint64_t *a, const uint64_t *b, int64_t words, int64_t i)
+{
+    uint64_t changed = 0;
+    for (int64_t w = 0; w < words; w++) {
+        uint64_t with = a[w] | b[w];
+        changed |= with ^ a[w];
+        a[w] = with;
+    }
+    uint64_t bit = 1ull << (i % 64);
+    changed |= ~a[i / 64] & bit;
+    a[i / 64] |= bit;
+    return changed != 0;
+}
+
+/* Who reads what: once, since no instruction changes until the clusters are written. */
+static int list_readers(fuser *f)
+{
+    cn__program *p = f->p;
+    int64_t total = 0;
+    f->first = cn__calloc((size_t)p->n_values + 2, sizeof *f->first);
+    for (int pass = 0; f->first && pass < 2; pass++) {
+        for (int64_t i = 0; i < p->n_insts; i++) {
+            const cn__inst *inst = &p->insts[i];
+            for (int k = 0; !inst->dead && k < inst->n_in; k++) {
+                if (inst->shape_only >> k & 1) {
+                    continue;
+                }
+                int root = cn__plan_root(p, inst->in[k]);
+                if (pass == 0) {
+                    f->first[root + 2]++;
+                    total++;
+                } else {
+                    f->reader[f->first[root + 1]++] = (int)i;
+                }
+            }
+        }
+        if (pass == 0) {
+            for (int64_t v = 2; v < p->n_values + 2; v++) {
+                f->first[v] += f->first[v - 1];
+            }
+            f->reader = cn__malloc((size_t)(total + 1) * sizeof *f->reader);
+            if (!f->reader) {
+                return CN_ENOMEM;
+            }
+        }
+    }
+    return f->first ? 0 : CN_ENOMEM;
 }
 
 static int dependencies(fuser *f)
@@ -188,55 +233,53 @@ static int dependencies(fuser *f)
     cn__program *p = f->p;
     f->words = (p->n_insts + 63) / 64;
     f->before = cn__calloc((size_t)(p->n_insts * f->words + 1), sizeof *f->before);
+    f->after = cn__calloc((size_t)(p->n_insts * f->words + 1), sizeof *f->after);
     f->cluster_of = cn__malloc((size_t)(p->n_insts + 1) * sizeof *f->cluster_of);
-    if (!f->before || !f->cluster_of) {
+    if (!f->before || !f->after || !f->cluster_of) {
         return CN_ENOMEM;
     }
     for (int64_t i = 0; i < p->n_insts; i++) {
         f->cluster_of[i] = -1;
     }
-    /* Instructions stand in the order of the trace except that fused ones may read what is made later: repeat until stable. */
+    /* Instructions stand in the order of the trace except that fused ones may read what is made
+     * later: repeat until stable. */
     for (bool changed = true; changed;) {
         changed = false;
         for (int64_t i = 0; i < p->n_insts; i++) {
             const cn__inst *inst = &p->insts[i];
-            uint64_t *mine = f->before + i * f->words;
             for (int k = 0; !inst->dead && k < inst->n_in; k++) {
                 int from = inst->shape_only >> k & 1 ? -1 : producer_of(p, inst->in[k]);
-                if (from < 0) {
-                    continue;
-                }
-                const uint64_t *theirs = f->before + from * f->words;
-                for (int64_t w = 0; w < f->words; w++) {
-                    uint64_t with = mine[w] | theirs[w] | (from / 64 == w ? 1ull << (from % 64) : 0);
-                    changed = changed || with != mine[w];
-                    mine[w] = with;
+                if (from >= 0) {
+                    changed |= merge_sets(f->before + i * f->words, f->before + from * f->words,
+                                          f->words, from);
                 }
             }
         }
     }
-    return 0;
-}
-
-/* Whether a path leads from a member of `a` to a member of `b` through an instruction outside both. */
-static bool path_between(const fuser *f, const cluster *a, const cluster *b)
-{
-    for (int64_t j = 0; j < b->n; j++) {
-        const uint64_t *before = f->before + b->members[j] * f->words;
-        for (int64_t k = 0; k < f->p->n_insts; k++) {
-            if (!bit(before, k) || f->p->insts[k].dead) {
-                continue;
-            }
-            int c = f->cluster_of[k];
-            if (c >= 0 && (&f->clusters[c] == a || &f->clusters[c] == b)) {
-                continue;
-            }
-            const uint64_t *behind = f->before + k * f->words;
-            for (int64_t i = 0; i < a->n; i++) {
-                if (bit(behind, a->members[i])) {
-                    return true;
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (int64_t i = p->n_insts - 1; i >= 0; i--) {
+            const cn__inst *inst = &p->insts[i];
+            for (int k = 0; !inst->dead && k < inst->n_in; k++) {
+                int from = inst->shape_only >> k & 1 ? -1 : producer_of(p, inst->in[k]);
+                if (from >= 0) {
+                    changed |= merge_sets(f->after + from * f->words, f->after + i * f->words,
+                                          f->words, i);
                 }
             }
+        }
+    }
+    return list_readers(f);
+}
+
+/* Whether a path leads from a member of `a` to a member of `b` through an instruction outside both.
+ */
+static bool path_between(const fuser *f, const cluster *a, const cluster *b)
+{
+    const uint64_t *after = a->sets + 2 * f->words, *before = b->sets + f->words;
+    for (int64_t w = 0; w < f->words; w++) {
+        if (after[w] & before[w] & ~a->sets[w] & ~b->sets[w]) {
+            return true;
         }
     }
     return false;
@@ -281,14 +324,11 @@ static bool fits(const fuser *f, const cluster *a, const cluster *b)
                 }
                 inputs[known] = inst->in[k];
             }
-            bool outside = p->values[inst->out[0]].output;
-            for (int64_t r = 0; r < p->n_insts && !outside; r++) {
-                const cn__inst *reader = &p->insts[r];
-                int owner = f->cluster_of[r];
-                bool inside = owner >= 0 && (&f->clusters[owner] == a || &f->clusters[owner] == b);
-                for (int k = 0; !reader->dead && !inside && k < reader->n_in; k++) {
-                    outside = outside || cn__plan_root(p, reader->in[k]) == inst->out[0];
-                }
+            int v = inst->out[0];
+            bool outside = p->values[v].output;
+            for (int64_t r = f->first[v]; r < f->first[v + 1] && !outside; r++) {
+                int owner = f->cluster_of[f->reader[r]];
+                outside = owner < 0 || (&f->clusters[owner] != a && &f->clusters[owner] != b);
             }
             outputs += outside;
         }
@@ -307,6 +347,9 @@ static int absorb(fuser *f, int into, int from)
         f->cluster_of[b->members[i]] = into;
     }
     b->n = 0;
+    for (int64_t w = 0; w < 3 * f->words; w++) {
+        a->sets[w] |= b->sets[w];
+    }
     return 0;
 }
 
@@ -321,13 +364,23 @@ static int single(fuser *f, int64_t i)
     if (cn__grow((void **)&c.members, &c.capacity, 1, sizeof *c.members) < 0) {
         return CN_ENOMEM;
     }
+    size_t bytes = (size_t)f->words * sizeof *c.sets;
+    c.sets = cn__calloc(3, bytes);
+    if (!c.sets) {
+        cn__free_mem(c.members);
+        return CN_ENOMEM;
+    }
+    c.sets[i / 64] |= 1ull << (i % 64);
+    memcpy(c.sets + f->words, f->before + i * f->words, bytes);
+    memcpy(c.sets + 2 * f->words, f->after + i * f->words, bytes);
     c.members[c.n++] = i;
     f->cluster_of[i] = (int)f->n_clusters;
     f->clusters[f->n_clusters++] = c;
     return 0;
 }
 
-/* Merges along the edges: a producer and its reader of the same shape, unless something outside lies between. */
+/* Merges along the edges: a producer and its reader of the same shape, unless something outside
+ * lies between. */
 static int grow_clusters(fuser *f)
 {
     cn__program *p = f->p;
@@ -339,8 +392,7 @@ static int grow_clusters(fuser *f)
     }
     for (int64_t i = 0; code == 0 && i < p->n_insts; i++) {
         for (int k = 0; code == 0 && f->cluster_of[i] >= 0 && k < p->insts[i].n_in; k++) {
-            int from = p->insts[i].shape_only >> k & 1 ? -1
-                                                       : p->values[p->insts[i].in[k]].producer;
+            int from = p->insts[i].shape_only >> k & 1 ? -1 : p->values[p->insts[i].in[k]].producer;
             if (from < 0 || f->cluster_of[from] < 0 || f->cluster_of[from] == f->cluster_of[i]) {
                 continue;
             }
@@ -363,7 +415,7 @@ typedef struct writer {
     cn__ew ew;
     int in[CN__MAX_INPUTS], n_in;
     int out[CN__EW_MAX_OUT], n_out;
-    int where[CN__EW_MAX_STEP]; /* the operand of each member's result */
+    int where[CN__EW_MAX_STEP];    /* the operand of each member's result */
     int64_t last[CN__EW_MAX_STEP]; /* the last member that reads it */
     bool register_used[CN__EW_MAX_REG];
 } writer;
@@ -380,16 +432,12 @@ static int member_index(const cluster *c, int64_t inst)
 
 static bool read_outside(const fuser *f, int self, int value)
 {
-    const cn__program *p = f->p;
-    if (p->values[value].output) {
+    if (f->p->values[value].output) {
         return true;
     }
-    for (int64_t r = 0; r < p->n_insts; r++) {
-        const cn__inst *reader = &p->insts[r];
-        for (int k = 0; !reader->dead && f->cluster_of[r] != self && k < reader->n_in; k++) {
-            if (cn__plan_root(p, reader->in[k]) == value && !(reader->shape_only >> k & 1)) {
-                return true;
-            }
+    for (int64_t r = f->first[value]; r < f->first[value + 1]; r++) {
+        if (f->cluster_of[f->reader[r]] != self) {
+            return true;
         }
     }
     return false;
@@ -490,7 +538,8 @@ static bool write_steps(writer *w, const cluster *c)
                 }
             }
         }
-        /* Registers whose last reader is this step are free for its result: a step reads before it writes. */
+        /* Registers whose last reader is this step are free for its result: a step reads before it
+         * writes. */
         for (int64_t j = 0; j < i; j++) {
             if (w->last[j] == i && w->where[j] < CN__EW_MAX_REG) {
                 w->register_used[w->where[j]] = false;
@@ -519,15 +568,15 @@ static bool write_steps(writer *w, const cluster *c)
                                                    .b = (uint8_t)operands[1],
                                                    .c = (uint8_t)operands[2]};
         if (outside && to < CN__EW_MAX_REG) {
-            /* A truth value that is read inside too: outputs of bool cannot be read back, so it is copied out. */
+            /* A truth value that is read inside too: outputs of bool cannot be read back, so it is
+             * copied out. */
             if (w->n_out == CN__EW_MAX_OUT) {
                 return false;
             }
             w->ew.out_type[w->n_out] = CN__EL_BOOL;
             w->out[w->n_out] = inst->out[0];
-            w->ew.step[w->ew.n_step++] = (cn__ew_step){.op = CN__EW_COPY,
-                                                       .dst = CN__EW_OUT(w->n_out++),
-                                                       .a = (uint8_t)to};
+            w->ew.step[w->ew.n_step++] =
+                (cn__ew_step){.op = CN__EW_COPY, .dst = CN__EW_OUT(w->n_out++), .a = (uint8_t)to};
         }
     }
     w->ew.n_in = (uint8_t)w->n_in;
@@ -582,7 +631,10 @@ static int rewrite(fuser *f, int self)
 
 int cn__plan_elementwise(cn__program *p)
 {
-    if (!cn__plan_enabled("elementwise")) {
+    /* The sets take the square of the number of instructions: beyond this they would cost more than
+     * fusing brings. */
+    enum { MOST_INSTRUCTIONS = 24000 };
+    if (!cn__plan_enabled("elementwise") || p->n_insts > MOST_INSTRUCTIONS) {
         return 0;
     }
     fuser f = {.p = p};
@@ -597,9 +649,13 @@ int cn__plan_elementwise(cn__program *p)
     }
     for (int64_t i = 0; i < f.n_clusters; i++) {
         cn__free_mem(f.clusters[i].members);
+        cn__free_mem(f.clusters[i].sets);
     }
     cn__free_mem(f.clusters);
     cn__free_mem(f.before);
+    cn__free_mem(f.after);
+    cn__free_mem(f.first);
+    cn__free_mem(f.reader);
     cn__free_mem(f.cluster_of);
     cn__plan_sweep(p);
     return code;

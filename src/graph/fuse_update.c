@@ -1,4 +1,5 @@
-/* Updates in place: new values of variables are written where they live, and into the tail of a dense weight gradient. */
+/* Updates in place: new values of variables are written where they live, and into the tail of a
+ * dense weight gradient. */
 #include "graph/program.h"
 
 #include <string.h>
@@ -50,6 +51,9 @@ static int write_in_place(cn__program *p, int64_t i)
     cn__inst *copy = &p->insts[i];
     int v = copy->in[0], target = copy->out[0], home = p->values[target].home;
     cn__value *value = &p->values[v];
+    if (home < 0) {
+        return 0; /* the copy of an output */
+    }
     if (value->kind != CN__VALUE_TEMPORARY || value->output || value->alias >= 0 ||
         value->home >= 0 || value->producer < 0 || has_view(p, v) ||
         !cn__shape_equal(&value->shape, &p->values[home].shape) ||
@@ -71,8 +75,8 @@ static int write_in_place(cn__program *p, int64_t i)
         const cn__inst *reader = &p->insts[j];
         bool reads = false;
         for (int k = 0; !reader->dead && k < reader->n_in; k++) {
-            reads = reads || (!(reader->shape_only >> k & 1) &&
-                              cn__plan_root(p, reader->in[k]) == home);
+            reads = reads ||
+                    (!(reader->shape_only >> k & 1) && cn__plan_root(p, reader->in[k]) == home);
         }
         bool after = false;
         if (reads && j != maker) {
@@ -143,7 +147,9 @@ static bool is_update(const cn__program *p, const cn__inst *inst, int gradient)
 
 static uint8_t swap_operand(uint8_t operand, uint8_t a, uint8_t b)
 {
-    return operand == CN__EW_IN(a) ? CN__EW_IN(b) : operand == CN__EW_IN(b) ? CN__EW_IN(a) : operand;
+    return operand == CN__EW_IN(a)   ? CN__EW_IN(b)
+           : operand == CN__EW_IN(b) ? CN__EW_IN(a)
+                                     : operand;
 }
 
 /* The same program with inputs 0 and g exchanged. */
@@ -168,12 +174,14 @@ static void gradient_first(cn__ew *ew, int *in, uint8_t g)
     in[g] = v;
 }
 
-/* Moves an update's program, inputs (but the gradient) and outputs into a weight gradient's instruction. */
+/* Moves an update's program, inputs (but the gradient) and outputs into a weight gradient's
+ * instruction. */
 static bool take_update(cn__program *p, cn__inst *dw, int reader, int gradient, cn__ew *into)
 {
     cn__inst *update = &p->insts[reader];
     const cn__ew_extra *extra = update->extra;
-    if (dw->n_in + update->n_in - 1 > CN__MAX_INPUTS || dw->n_out + update->n_out > CN__MAX_OUTPUTS) {
+    if (dw->n_in + update->n_in - 1 > CN__MAX_INPUTS ||
+        dw->n_out + update->n_out > CN__MAX_OUTPUTS) {
         return false;
     }
     int in[CN__EW_MAX_IN];

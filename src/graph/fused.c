@@ -1,13 +1,16 @@
-/* The planner's own ops, run by Cornu's kernels: elementwise programs, dense layers with their updates, loads, reorders. */
+/* The planner's own ops, run by Cornu's kernels: elementwise programs, dense layers with their
+ * updates, loads, reorders. */
 #include "graph/program.h"
 
 #include <string.h>
 
-/* Elementwise programs ------------------------------------------------------------------------------------------- */
+/* Elementwise programs
+ * ------------------------------------------------------------------------------------------- */
 
 enum { ELEMENTS_A_UNIT = 8192 };
 
-/* How many elements lie behind each other where the program walks: all of them, or those of one panel. */
+/* How many elements lie behind each other where the program walks: all of them, or those of one
+ * panel. */
 typedef struct walk_shape {
     int64_t panels, length, stride;
 } walk_shape;
@@ -16,14 +19,10 @@ static walk_shape shape_of_walk(const cn__arg *arg)
 {
     const int64_t *dim = arg->shape.dim;
     switch (arg->layout) {
-    case CN__LAYOUT_P16:
-        return (walk_shape){(dim[1] + 15) / 16, dim[0] * 16, arg->stride};
-    case CN__LAYOUT_W32:
-        return (walk_shape){(dim[1] + 31) / 32, dim[0] * 32, arg->stride};
-    case CN__LAYOUT_WT:
-        return (walk_shape){dim[1], dim[0], arg->stride};
-    default:
-        return (walk_shape){1, cn__shape_size(&arg->shape), 0};
+    case CN__LAYOUT_P16: return (walk_shape){(dim[1] + 15) / 16, dim[0] * 16, arg->stride};
+    case CN__LAYOUT_W32: return (walk_shape){(dim[1] + 31) / 32, dim[0] * 32, arg->stride};
+    case CN__LAYOUT_WT: return (walk_shape){dim[1], dim[0], arg->stride};
+    default: return (walk_shape){1, cn__shape_size(&arg->shape), 0};
     }
 }
 
@@ -60,7 +59,7 @@ static int run_elementwise(const cn__call *call, int64_t begin, int64_t end)
     for (int k = 0; k < ew->n_in; k++) {
         in[k] = call->in[k].data;
         int64_t n = cn__shape_size(&call->in[k].shape);
-        period[k] = ew->in_mode[k] == CN__EW_INNER ? n
+        period[k] = ew->in_mode[k] == CN__EW_INNER        ? n
                     : ew->in_mode[k] == CN__EW_OUTER && n ? cn__shape_size(&call->out[0].shape) / n
                                                           : 1;
     }
@@ -75,9 +74,8 @@ static int run_elementwise(const cn__call *call, int64_t begin, int64_t end)
     for (int64_t p = begin; p < end; p++) {
         void *panel_in[CN__EW_MAX_IN], *panel_out[CN__EW_MAX_OUT];
         for (int k = 0; k < ew->n_in; k++) {
-            panel_in[k] = ew->in_mode[k] == CN__EW_FULL
-                              ? (float *)in[k] + p * call->in[k].stride
-                              : in[k];
+            panel_in[k] =
+                ew->in_mode[k] == CN__EW_FULL ? (float *)in[k] + p * call->in[k].stride : in[k];
         }
         for (int k = 0; k < ew->n_out; k++) {
             panel_out[k] = (float *)out[k] + p * call->out[k].stride;
@@ -95,7 +93,9 @@ static const cn__kernel elementwise_kernel = {
 const cn__op cn__op_elementwise = {
     .name = "elementwise", .flags = CN__OP_INTERNAL, .reference = &elementwise_kernel};
 
-/* Dense layers --------------------------------------------------------------------------------------------------- */
+/* Dense layers
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static int64_t units_dense(const cn__call *call)
 {
@@ -119,18 +119,44 @@ static int run_dense(const cn__call *call, int64_t begin, int64_t end)
     int64_t rows = x->shape.dim[0], k = x->shape.dim[1], n = y->shape.dim[1];
     const float *bias = extra->bias ? call->in[2].data : NULL;
     if (extra->gemv) {
-        cn__gemv p = {.rows = rows, .k = k, .n = n, .x = x->data, .x_ld = k, .w = w->data,
-                      .w_ld = n, .bias = bias, .y = y->data, .y_ld = n, .relu = extra->relu};
+        cn__gemv p = {.rows = rows,
+                      .k = k,
+                      .n = n,
+                      .x = x->data,
+                      .x_ld = k,
+                      .w = w->data,
+                      .w_ld = n,
+                      .bias = bias,
+                      .y = y->data,
+                      .y_ld = n,
+                      .relu = extra->relu};
         cpu->gemv(&p, begin, end);
     } else if (extra->skinny) {
-        cn__skinny_fwd p = {.rows = rows, .k = k, .n = n, .x = x->data, .x_layout = x->layout,
-                            .xs = stride_of(x), .wt = w->data, .wt_ld = w->stride, .bias = bias,
-                            .y = y->data, .y_ld = n, .relu = extra->relu};
+        cn__skinny_fwd p = {.rows = rows,
+                            .k = k,
+                            .n = n,
+                            .x = x->data,
+                            .x_layout = x->layout,
+                            .xs = stride_of(x),
+                            .wt = w->data,
+                            .wt_ld = w->stride,
+                            .bias = bias,
+                            .y = y->data,
+                            .y_ld = n,
+                            .relu = extra->relu};
         cpu->skinny_forward(&p, begin, end);
     } else {
-        cn__dense_fwd p = {.rows = rows, .k = k, .n = n, .x = x->data, .xps = x->stride,
-                           .w = w->data, .ws = w->stride, .bias = bias, .y = y->data,
-                           .yps = y->stride, .relu = extra->relu};
+        cn__dense_fwd p = {.rows = rows,
+                           .k = k,
+                           .n = n,
+                           .x = x->data,
+                           .xps = x->stride,
+                           .w = w->data,
+                           .ws = w->stride,
+                           .bias = bias,
+                           .y = y->data,
+                           .yps = y->stride,
+                           .relu = extra->relu};
         cpu->dense_forward(&p, begin, end);
     }
     return 0;
@@ -154,15 +180,31 @@ static int run_dense_dx(const cn__call *call, int64_t begin, int64_t end)
     const cn__arg *h = extra->mask ? &call->in[2] : NULL;
     int64_t rows = dy->shape.dim[0], n = dy->shape.dim[1], k = dx->shape.dim[1];
     if (extra->skinny) {
-        cn__skinny_bwd_data p = {.rows = rows, .k = k, .n = n, .dy = dy->data, .dy_ld = n,
-                                 .wt = w->data, .wt_ld = w->stride, .h = h ? h->data : NULL,
-                                 .hs = h ? stride_of(h) : 0, .dx = dx->data,
-                                 .x_layout = dx->layout, .dxs = stride_of(dx)};
+        cn__skinny_bwd_data p = {.rows = rows,
+                                 .k = k,
+                                 .n = n,
+                                 .dy = dy->data,
+                                 .dy_ld = n,
+                                 .wt = w->data,
+                                 .wt_ld = w->stride,
+                                 .h = h ? h->data : NULL,
+                                 .hs = h ? stride_of(h) : 0,
+                                 .dx = dx->data,
+                                 .x_layout = dx->layout,
+                                 .dxs = stride_of(dx)};
         cpu->skinny_backward_data(&p, begin, end);
     } else {
-        cn__dense_bwd_data p = {.rows = rows, .k = k, .n = n, .dy = dy->data, .dyps = dy->stride,
-                                .w = w->data, .ws = w->stride, .h = h ? h->data : NULL,
-                                .hps = h ? h->stride : 0, .dx = dx->data, .dxps = dx->stride};
+        cn__dense_bwd_data p = {.rows = rows,
+                                .k = k,
+                                .n = n,
+                                .dy = dy->data,
+                                .dyps = dy->stride,
+                                .w = w->data,
+                                .ws = w->stride,
+                                .h = h ? h->data : NULL,
+                                .hps = h ? h->stride : 0,
+                                .dx = dx->data,
+                                .dxps = dx->stride};
         cpu->dense_backward_data(&p, begin, end);
     }
     return 0;
@@ -180,7 +222,8 @@ static int64_t units_dense_dw(const cn__call *call)
                          : cn__units(call->in[1].shape.dim[1], CN__UNIT_PANEL);
 }
 
-/* The arrays of an update, from the call's arguments on; in[0] is the gradient, which the kernel makes. */
+/* The arrays of an update, from the call's arguments on; in[0] is the gradient, which the kernel
+ * makes. */
 typedef struct update_arrays {
     void *in[CN__EW_MAX_IN], *out[CN__EW_MAX_OUT];
 } update_arrays;
@@ -215,18 +258,35 @@ static int run_dense_dw(const cn__call *call, int64_t begin, int64_t end)
     }
     float *dw = extra->has_update ? NULL : first->data;
     if (extra->skinny) {
-        cn__skinny_bwd_weights p = {.rows = rows, .k = k, .n = n, .x = x->data,
-                                    .x_layout = x->layout, .xs = stride_of(x), .dy = dy->data,
-                                    .dy_ld = n, .dw = dw, .dw_layout = first->layout,
-                                    .dw_ld = stride_of(first), .wt_ld = cn__wt_stride(k),
-                                    .update = update, .bias_update = bias_update};
+        cn__skinny_bwd_weights p = {.rows = rows,
+                                    .k = k,
+                                    .n = n,
+                                    .x = x->data,
+                                    .x_layout = x->layout,
+                                    .xs = stride_of(x),
+                                    .dy = dy->data,
+                                    .dy_ld = n,
+                                    .dw = dw,
+                                    .dw_layout = first->layout,
+                                    .dw_ld = stride_of(first),
+                                    .wt_ld = cn__wt_stride(k),
+                                    .update = update,
+                                    .bias_update = bias_update};
         cpu->skinny_backward_weights(&p, begin, end);
         return 0;
     }
-    cn__dense_bwd_weights p = {.rows = rows, .k = k, .n = n, .x = x->data, .xps = x->stride,
-                               .dy = dy->data, .dyps = dy->stride, .dw = dw,
-                               .dw_layout = first->layout, .dw_ld = stride_of(first),
-                               .ws = cn__w32_stride(k), .update = update,
+    cn__dense_bwd_weights p = {.rows = rows,
+                               .k = k,
+                               .n = n,
+                               .x = x->data,
+                               .xps = x->stride,
+                               .dy = dy->data,
+                               .dyps = dy->stride,
+                               .dw = dw,
+                               .dw_layout = first->layout,
+                               .dw_ld = stride_of(first),
+                               .ws = cn__w32_stride(k),
+                               .update = update,
                                .bias_update = bias_update};
     cpu->dense_backward_weights(&p, begin, end);
     for (int64_t panel = begin; panel < end; panel++) {
@@ -242,21 +302,18 @@ static const cn__kernel dense_dw_kernel = {
 const cn__op cn__op_dense_dw = {
     .name = "dense_dw", .flags = CN__OP_INTERNAL, .reference = &dense_dw_kernel};
 
-/* Loads ---------------------------------------------------------------------------------------------------------- */
+/* Loads
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static int element(cn_dtype dtype)
 {
     switch (dtype) {
-    case CN_FLOAT32:
-        return CN__EL_F32;
-    case CN_UINT8:
-        return CN__EL_U8;
-    case CN_INT32:
-        return CN__EL_I32;
-    case CN_FLOAT64:
-        return CN__EL_F64;
-    default:
-        return -1;
+    case CN_FLOAT32: return CN__EL_F32;
+    case CN_UINT8: return CN__EL_U8;
+    case CN_INT32: return CN__EL_I32;
+    case CN_FLOAT64: return CN__EL_F64;
+    default: return -1;
     }
 }
 
@@ -293,13 +350,19 @@ static int run_load(const cn__call *call, int64_t begin, int64_t end)
         return 0;
     }
     const char *data = source->data;
-    cn__gather p = {.rows = rows, .cols = columns, .src = data, .src_type = (cn__el)type,
-                    .src_ld = columns, .dst = out->data, .dst_layout = out->layout,
+    cn__gather p = {.rows = rows,
+                    .cols = columns,
+                    .src = data,
+                    .src_type = (cn__el)type,
+                    .src_ld = columns,
+                    .dst = out->data,
+                    .dst_layout = out->layout,
                     .dst_ld = out->layout == CN__LAYOUT_ROW ? columns : out->stride};
     if (source->index) {
         p.idx = source->index + call->row0;
     } else {
-        p.src = data + (size_t)((source->row0 + call->row0) * columns) * cn_dtype_size(source->dtype);
+        p.src =
+            data + (size_t)((source->row0 + call->row0) * columns) * cn_dtype_size(source->dtype);
     }
     cn__cpu_get()->gather(&p, 0, rows);
     return 0;
@@ -308,7 +371,8 @@ static int run_load(const cn__call *call, int64_t begin, int64_t end)
 static const cn__kernel load_kernel = {.name = "cpu", .run = run_load};
 const cn__op cn__op_load = {.name = "load", .flags = CN__OP_INTERNAL, .reference = &load_kernel};
 
-/* Reorders, sums of parts, copies -------------------------------------------------------------------------------- */
+/* Reorders, sums of parts, copies
+ * -------------------------------------------------------------------------------- */
 
 static int64_t units_reorder(const cn__call *call)
 {

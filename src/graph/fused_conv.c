@@ -79,8 +79,8 @@ static int run_block(const cn__call *call, int64_t begin, int64_t end)
         int64_t row = extra->block.y_image;
         cn__stream stream = {(uint64_t)extra->key, (uint64_t) * (const int64_t *)counter->data};
         keep = (uint8_t *)call->scratch + kernel_scratch(&extra->block);
-        cn__random_keep(stream, (call->row0 + begin) * row, (end - begin) * row,
-                        1 - extra->rate, keep + begin * row);
+        cn__random_keep(stream, (call->row0 + begin) * row, (end - begin) * row, 1 - extra->rate,
+                        keep + begin * row);
     }
     cn__conv_get()->block_forward(&extra->block, call->in[0].data, call->in[1].data, bias, keep,
                                   extra->dropout ? (float)(1 / (1 - extra->rate)) : 1,
@@ -89,10 +89,8 @@ static int run_block(const cn__call *call, int64_t begin, int64_t end)
     return 0;
 }
 
-static const cn__kernel block_kernel = {.name = "cpu",
-                                        .units = units_images,
-                                        .scratch_bytes = scratch_block,
-                                        .run = run_block};
+static const cn__kernel block_kernel = {
+    .name = "cpu", .units = units_images, .scratch_bytes = scratch_block, .run = run_block};
 const cn__op cn__op_conv_block = {
     .name = "conv_block", .flags = CN__OP_INTERNAL, .reference = &block_kernel};
 
@@ -101,7 +99,8 @@ static size_t scratch_gradient(const cn__call *call)
     return kernel_scratch(&extra_of(call)->block);
 }
 
-/* One unit: the sums over the images run in their order. A program gives it chunk by chunk, each with sums of its own. */
+/* One unit: the sums over the images run in their order. A program gives it chunk by chunk, each
+ * with sums of its own. */
 static int run_gradient(const cn__call *call, int64_t begin, int64_t end)
 {
     const cn__conv_extra *extra = extra_of(call);

@@ -32,8 +32,7 @@ static void measure(cn__value *value)
         value->stride = cn__wt_stride(dim[0]);
         value->bytes = 4 * cn__wt_size(dim[0], dim[1]);
         break;
-    default:
-        value->bytes = cn__shape_size(&value->shape) * (int64_t)cn_dtype_size(value->dtype);
+    default: value->bytes = cn__shape_size(&value->shape) * (int64_t)cn_dtype_size(value->dtype);
     }
 }
 
@@ -91,7 +90,8 @@ static bool read_in_panels(const cn__program *p, int v)
     return false;
 }
 
-/* An elementwise program runs in panels, or over packed weights, if all that it walks over is one shape of numbers. */
+/* An elementwise program runs in panels, or over packed weights, if all that it walks over is one
+ * shape of numbers. */
 static int elementwise_layout(const cn__program *p, const cn__inst *inst)
 {
     const cn__ew *ew = &((const cn__ew_extra *)inst->extra)->program;
@@ -142,7 +142,7 @@ static void dense_wishes(const cn__program *p, const cn__inst *inst, wishes *w)
     } else if (inst->op == &cn__op_dense) {
         w->in[0] = in;
     } else {
-        int side = extra->mask ? p->values[inst->in[2]].layout
+        int side = extra->mask                       ? p->values[inst->in[2]].layout
                    : read_in_panels(p, inst->out[0]) ? CN__LAYOUT_P16
                                                      : CN__LAYOUT_ROW;
         w->in[2] = w->out[0] = side;

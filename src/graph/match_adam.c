@@ -1,4 +1,5 @@
-/* Recognises Adam's update in an elementwise program and writes it as the one step that is tuned for it. */
+/* Recognises Adam's update in an elementwise program and writes it as the one step that is tuned
+ * for it. */
 #include "graph/program.h"
 
 #include <string.h>
@@ -53,7 +54,8 @@ static bool match_moment(const cn__ew *ew, uint8_t operand, int before, uint8_t 
     found->rate = is_number(ew, scale->a) ? scale->a : scale->b;
     uint8_t difference = is_number(ew, scale->a) ? scale->b : scale->a;
     const cn__ew_step *minus = maker(ew, difference, at, &at);
-    if (!is_number(ew, found->rate) || !minus || minus->op != CN__EW_SUB || minus->b != found->old) {
+    if (!is_number(ew, found->rate) || !minus || minus->op != CN__EW_SUB ||
+        minus->b != found->old) {
         return false;
     }
     if (!squared) {
@@ -101,8 +103,12 @@ void cn__match_adam(cn__ew *ew)
             !match_moment(ew, root->a, s, g, true, &second)) {
             continue;
         }
-        cn__ew_step adam = {.op = CN__EW_ADAM, .dst = update->dst, .a = g, .b = first.old,
-                            .c = second.old, .y = {m, root->a}};
+        cn__ew_step adam = {.op = CN__EW_ADAM,
+                            .dst = update->dst,
+                            .a = g,
+                            .b = first.old,
+                            .c = second.old,
+                            .y = {m, root->a}};
         adam.x[0] = update->a;
         adam.x[1] = alpha;
         adam.x[2] = first.rate;

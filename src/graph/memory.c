@@ -14,7 +14,8 @@ static void touch(cn__program *p, int v, int stage)
 
 static bool in_arena(const cn__value *value)
 {
-    return value->kind == CN__VALUE_TEMPORARY && value->alias < 0 && value->home < 0 && value->first;
+    return value->kind == CN__VALUE_TEMPORARY && value->alias < 0 && value->home < 0 &&
+           value->first;
 }
 
 static int64_t space(const cn__program *p, const cn__value *value)
@@ -27,7 +28,8 @@ static int64_t space(const cn__program *p, const cn__value *value)
     return (bytes + 64 + 63) / 64 * 64;
 }
 
-/* The lowest place where the value fits beside those placed before it that live at the same time. */
+/* The lowest place where the value fits beside those placed before it that live at the same time.
+ */
 static int64_t find_place(const cn__program *p, const int *placed, int64_t n, int v)
 {
     const cn__value *value = &p->values[v];
@@ -78,7 +80,8 @@ int cn__plan_memory(cn__program *p)
             order[n++] = (int)i;
         }
     }
-    /* Insertion by size: qsort has no place for the program, and plans are made by several threads at once. */
+    /* Insertion by size: qsort has no place for the program, and plans are made by several threads
+     * at once. */
     for (int64_t i = 1; i < n; i++) {
         int v = order[i];
         int64_t j = i;

@@ -29,7 +29,7 @@ typedef struct cn__value {
     int layout;        /* CN__LAYOUT_… */
     int64_t stride;    /* of a panel, in elements */
     int64_t bytes, offset;
-    int first, last; /* stages in which it lives */
+    int first, last;     /* stages in which it lives */
     int64_t chunk_bytes; /* > 0: one copy a chunk of rows (partial sums) */
 } cn__value;
 
@@ -50,9 +50,9 @@ typedef struct cn__inst {
     bool dead;
     cn__mode mode;
     int stage;
-    int64_t cost;       /* about how many nanoseconds of one thread */
-    void *extra;        /* what a fused instruction carries; owned */
-    int64_t serial;     /* keeps the order of the trace among equals */
+    int64_t cost;   /* about how many nanoseconds of one thread */
+    void *extra;    /* what a fused instruction carries; owned */
+    int64_t serial; /* keeps the order of the trace among equals */
 } cn__inst;
 
 /* What a fused elementwise instruction carries. */
@@ -61,8 +61,9 @@ typedef struct cn__ew_extra {
     uint8_t mode[CN__EW_MAX_IN]; /* CN__EW_FULL … by shape; the same as program.in_mode */
 } cn__ew_extra;
 
-/* What a fused dense weight gradient carries: the update of the weight and of its bias. The instruction's inputs are x, dy, then
- * those of `update` from its input 1 on, then those of `bias_update` likewise; its outputs those of `update`, `bias_update`. */
+/* What a fused dense weight gradient carries: the update of the weight and of its bias. The
+ * instruction's inputs are x, dy, then those of `update` from its input 1 on, then those of
+ * `bias_update` likewise; its outputs those of `update`, `bias_update`. */
 typedef struct cn__update_extra {
     bool has_update, has_bias, skinny;
     cn__ew update, bias_update;
@@ -80,10 +81,11 @@ typedef struct cn__planned {
     size_t scratch;
 } cn__planned;
 
-/* Calls of a stage that depend on each other only row by row (ROWS), in order (SERIAL), or one call by its units (WHOLE). */
+/* Calls of a stage that depend on each other only row by row (ROWS), in order (SERIAL), or one call
+ * by its units (WHOLE). */
 typedef struct cn__group {
     cn__mode mode;
-    int first, count; /* in `planned` */
+    int first, count;     /* in `planned` */
     int64_t tasks, grain; /* units a task, for WHOLE */
 } cn__group;
 
@@ -110,9 +112,9 @@ typedef struct cn__program {
     int n_inputs, n_outputs;
     int *inputs, *outputs; /* values */
     int64_t arena_bytes;
-    size_t scratch_bytes; /* of one worker */
-    int64_t cost;         /* of the whole, nanoseconds of one thread */
-    uint64_t *readers;    /* scratch of the planner */
+    size_t scratch_bytes;     /* of one worker */
+    int64_t cost;             /* of the whole, nanoseconds of one thread */
+    uint64_t *readers;        /* scratch of the planner */
     struct cn__context *idle; /* contexts ready to run, newest first */
     void *lock;
     int64_t n_contexts;
@@ -126,16 +128,19 @@ typedef struct cn__source {
     int64_t row0;
 } cn__source;
 
-/* Plans a trace for inputs of these known shapes (batched inputs all have `rows` rows). Owned by the caller (cn__unref). */
+/* Plans a trace for inputs of these known shapes (batched inputs all have `rows` rows). Owned by
+ * the caller (cn__unref). */
 cn__program *cn__program_new(const cn__trace *trace, int64_t rows, const cn_shape *input_shapes);
-/* Runs it; outputs[i], if not NULL, is where output i is copied. Any number of threads may run one program at once, as long as it
- * assigns to no variable. Allocates only the first time, or when more threads run it at once than ever before. */
+/* Runs it; outputs[i], if not NULL, is where output i is copied. Any number of threads may run one
+ * program at once, as long as it assigns to no variable. Allocates only the first time, or when
+ * more threads run it at once than ever before. */
 int cn__program_run(cn__program *program, const cn__source *inputs, void *const *outputs);
 /* Writes the stages and calls, with their times if `timed`, to standard error: CORNU_DUMP=graph. */
 void cn__program_dump(const cn__program *program, const char *title, const double *seconds);
 bool cn__dump_wanted(void);
 
-/* Internal to the planner ----------------------------------------------------------------------------------------- */
+/* Internal to the planner
+ * ----------------------------------------------------------------------------------------- */
 
 int cn__plan_value(cn__program *p, cn__value value);
 cn__inst *cn__plan_inst(cn__program *p, const cn__op *op, int n_in, const int *in, int n_out,
@@ -149,8 +154,9 @@ int cn__plan_updates(cn__program *p);
 int cn__plan_layout(cn__program *p);
 int cn__plan_schedule(cn__program *p);
 int cn__plan_memory(cn__program *p);
-/* The instructions that must run before instruction i: makers of its inputs, readers of the variables that it writes, checks
- * before any write. Fills at most `max`, returns how many; the same may stand twice. */
+/* The instructions that must run before instruction i: makers of its inputs, readers of the
+ * variables that it writes, checks before any write. Fills at most `max`, returns how many; the
+ * same may stand twice. */
 int cn__plan_before(const cn__program *p, int64_t i, int *before, int max);
 /* Puts the live instructions in an order that respects that; CN_ESTATE if there is none. */
 int cn__plan_sort(cn__program *p);
@@ -169,13 +175,13 @@ void cn__plan_call(const cn__program *p, const cn__inst *inst, cn__call *call, c
                    cn__arg *out);
 
 /* Ops that only the planner makes. */
-extern const cn__op cn__op_assign_copy;  /* out (in a variable's memory) = in */
-extern const cn__op cn__op_load;         /* the batch's rows from a source */
-extern const cn__op cn__op_elementwise;  /* a cn__ew program */
-extern const cn__op cn__op_dense;        /* act(x·W + b) */
-extern const cn__op cn__op_dense_dx;     /* (dy·W^T) [· (h > 0)] */
-extern const cn__op cn__op_dense_dw;     /* x^T·dy, and the update of the weight */
-extern const cn__op cn__op_reorder;      /* between layouts */
-extern const cn__op cn__op_sum_chunks;   /* partial sums in chunk order */
+extern const cn__op cn__op_assign_copy; /* out (in a variable's memory) = in */
+extern const cn__op cn__op_load;        /* the batch's rows from a source */
+extern const cn__op cn__op_elementwise; /* a cn__ew program */
+extern const cn__op cn__op_dense;       /* act(x·W + b) */
+extern const cn__op cn__op_dense_dx;    /* (dy·W^T) [· (h > 0)] */
+extern const cn__op cn__op_dense_dw;    /* x^T·dy, and the update of the weight */
+extern const cn__op cn__op_reorder;     /* between layouts */
+extern const cn__op cn__op_sum_chunks;  /* partial sums in chunk order */
 
 #endif

@@ -1,4 +1,5 @@
-/* Running a program: contexts with their arenas, the walk over stages, variables brought into their layouts. */
+/* Running a program: contexts with their arenas, the walk over stages, variables brought into their
+ * layouts. */
 #include "core/threads.h"
 #include "graph/program.h"
 #include "kernels/registry.h"
@@ -17,9 +18,9 @@ typedef struct cn__context {
     cn__arg *args;
     cn__source *sources;
     void **worker_scratch;
-    int workers; /* how many have scratch */
+    int workers;       /* how many have scratch */
     atomic_int *taken; /* tasks taken: groups × workers */
-    double *seconds; /* of each planned call, when a dump is wanted */
+    double *seconds;   /* of each planned call, when a dump is wanted */
 } cn__context;
 
 enum { MAX_WORKERS = 256 };
@@ -198,7 +199,8 @@ typedef struct walk {
     cn__context *context;
     cn__barrier barrier;
     atomic_int code;
-    atomic_int_least64_t bad_task; /* the lowest (group, task) that failed: its message is the one that counts */
+    atomic_int_least64_t
+        bad_task; /* the lowest (group, task) that failed: its message is the one that counts */
     bool timed;
 } walk;
 
@@ -292,8 +294,7 @@ static int run_calls(walk *w, const cn__group *group, int64_t task, void *scratc
 static void note_failure(walk *w, int group, int64_t task, int code)
 {
     int64_t place = (int64_t)group << 32 | task, known = atomic_load(&w->bad_task);
-    while (place < known && !atomic_compare_exchange_weak(&w->bad_task, &known, place)) {
-    }
+    while (place < known && !atomic_compare_exchange_weak(&w->bad_task, &known, place)) {}
     if (place <= known) {
         atomic_store(&w->code, code);
     }
@@ -304,15 +305,16 @@ static void run_task(walk *w, int g, int64_t task, void *scratch)
     int code = run_calls(w, &w->p->groups[g], task, scratch);
     if (code < 0) {
         note_failure(w, g, task, code);
-        /* The message stays with a worker of the pool only until its next region: the failing task is run again for it. */
+        /* The message stays with a worker of the pool only until its next region: the failing task
+         * is run again for it. */
         if (scratch != w->context->worker_scratch[0]) {
             cn_error_clear();
         }
     }
 }
 
-/* Each worker has a share of every group's tasks, the same in every step, so that it finds its weights in its own cache; who is
- * done takes from the others. */
+/* Each worker has a share of every group's tasks, the same in every step, so that it finds its
+ * weights in its own cache; who is done takes from the others. */
 static void run_share(walk *w, int g, int owner, int workers, void *scratch)
 {
     const cn__group *group = &w->p->groups[g];
@@ -341,7 +343,8 @@ static void run_worker(void *user, int worker, int workers)
 {
     walk *w = user;
     void *scratch = w->context->worker_scratch[worker];
-    /* Fewer may take part than were asked. Nobody can be the last at the barrier before this worker is there too. */
+    /* Fewer may take part than were asked. Nobody can be the last at the barrier before this worker
+     * is there too. */
     if (worker == 0) {
         w->barrier.workers = workers;
     }
@@ -394,12 +397,14 @@ static int pack_now(cn_tensor *t, int layout)
     int64_t k = t->shape.dim[0], n = t->shape.dim[1];
     const cn__cpu *cpu = cn__cpu_get();
     if (!v->packed) {
-        size_t bytes = 4 * (size_t)(layout == CN__LAYOUT_W32 ? cn__w32_size(k, n) : cn__wt_size(k, n));
+        size_t bytes =
+            4 * (size_t)(layout == CN__LAYOUT_W32 ? cn__w32_size(k, n) : cn__wt_size(k, n));
         v->packed = cn__malloc_aligned(bytes);
         if (!v->packed) {
             return CN_ENOMEM;
         }
-        /* The padding between panels is never written, but copied and read by vector kernels: it must be numbers. */
+        /* The padding between panels is never written, but copied and read by vector kernels: it
+         * must be numbers. */
         memset(v->packed, 0, bytes);
         v->packed_bytes = bytes;
         v->packed_layout = layout;
@@ -525,7 +530,8 @@ int cn__program_run(cn__program *p, const cn__source *inputs, void *const *outpu
     }
     for (int i = 0; code == 0 && outputs && i < p->n_outputs; i++) {
         if (outputs[i]) {
-            memcpy(outputs[i], address(p, c, p->outputs[i]), (size_t)p->values[p->outputs[i]].bytes);
+            memcpy(outputs[i], address(p, c, p->outputs[i]),
+                   (size_t)p->values[p->outputs[i]].bytes);
         }
     }
     if (code == 0 && cn__dump_wanted()) {

@@ -31,7 +31,8 @@ static int64_t elements(const cn__program *p, int v)
     return cn__shape_size(&p->values[v].shape);
 }
 
-/* About how many nanoseconds one thread takes: from shapes alone, so that plans do not depend on the machine's mood. */
+/* About how many nanoseconds one thread takes: from shapes alone, so that plans do not depend on
+ * the machine's mood. */
 static int64_t estimate(const cn__program *p, const cn__inst *inst)
 {
     double bytes = 0, work = 0;
@@ -45,10 +46,10 @@ static int64_t estimate(const cn__program *p, const cn__inst *inst)
     }
     const cn_shape *a = inst->n_in ? &p->values[inst->in[0]].shape : NULL;
     if (inst->op == &cn__op_dense || inst->op == &cn__op_dense_dx || inst->op == &cn__op_matmul) {
-        double k = a->rank ? (double)a->dim[inst->attrs.i[0] && inst->op == &cn__op_matmul
-                                                ? a->rank - 2
-                                                : a->rank - 1]
-                           : 1;
+        double k =
+            a->rank ? (double)a->dim[inst->attrs.i[0] && inst->op == &cn__op_matmul ? a->rank - 2
+                                                                                    : a->rank - 1]
+                    : 1;
         work = 2 * k * (double)elements(p, inst->out[0]) / 60;
     } else if (inst->op == &cn__op_dense_dw) {
         work = 2 * (double)a->dim[0] * (double)a->dim[1] *
@@ -75,10 +76,10 @@ static int64_t estimate(const cn__program *p, const cn__inst *inst)
 }
 
 enum {
-    SERIAL_LIMIT = 20000,      /* nanoseconds: below it a barrier costs more than it brings */
-    CHUNK_ROWS = 16,           /* rows a chunk */
-    TASK_COST = 12000,         /* nanoseconds that a task should take at least */
-    PARTIAL_LIMIT = 4 << 20    /* bytes of partial sums of one value */
+    SERIAL_LIMIT = 20000,   /* nanoseconds: below it a barrier costs more than it brings */
+    CHUNK_ROWS = 16,        /* rows a chunk */
+    TASK_COST = 12000,      /* nanoseconds that a task should take at least */
+    PARTIAL_LIMIT = 4 << 20 /* bytes of partial sums of one value */
 };
 
 static bool has_home(const cn__program *p, const cn__inst *inst)
@@ -140,7 +141,8 @@ static int add_partial_sum(cn__program *p, int64_t i, int k)
     return 0;
 }
 
-/* A sum over the batch that is made chunk by chunk is followed by the sum of its parts, in the order of the chunks. */
+/* A sum over the batch that is made chunk by chunk is followed by the sum of its parts, in the
+ * order of the chunks. */
 static int add_partial_sums(cn__program *p)
 {
     int64_t n = p->n_insts;
@@ -167,7 +169,8 @@ static bool is_view(const cn__inst *inst)
     return inst->op->flags & CN__OP_VIEW;
 }
 
-/* Whether an instruction can run in stage `now`: what it needs is in earlier stages, or in its own group of this one. */
+/* Whether an instruction can run in stage `now`: what it needs is in earlier stages, or in its own
+ * group of this one. */
 static bool is_ready(const scheduler *s, int64_t i, int now)
 {
     const cn__program *p = s->p;
@@ -184,8 +187,8 @@ static bool is_ready(const scheduler *s, int64_t i, int now)
         if (is_view(inst)) {
             same_group = s->stage[from] == now;
         } else if (s->stage[from] == now && is_view(&p->insts[from])) {
-            /* A view belongs to the group of what it looks at, which is asked too; but one that does not keep the rows
-             * apart is complete only when the stage is. */
+            /* A view belongs to the group of what it looks at, which is asked too; but one that
+             * does not keep the rows apart is complete only when the stage is. */
             same_group = inst->mode == CN__MODE_SERIAL || p->insts[from].batch == CN__BATCH_ROW;
         }
         if (!same_group) {
@@ -224,8 +227,8 @@ static int add_planned(cn__program *p, int64_t i)
     if (!kernel) {
         return cn__fail(CN_EUNSUPPORTED, "%s: no kernel for these types", call.op->name);
     }
-    if (cn__grow((void **)&p->planned, &p->planned_capacity, p->n_planned + 1,
-                 sizeof *p->planned) < 0) {
+    if (cn__grow((void **)&p->planned, &p->planned_capacity, p->n_planned + 1, sizeof *p->planned) <
+        0) {
         return CN_ENOMEM;
     }
     cn__planned *planned = &p->planned[p->n_planned++];
@@ -243,7 +246,8 @@ static int add_group(cn__program *p, cn__mode mode, int first, int64_t cost)
     if (first == p->n_planned) {
         return 0;
     }
-    if (cn__grow((void **)&p->groups, &p->groups_capacity, p->n_groups + 1, sizeof *p->groups) < 0) {
+    if (cn__grow((void **)&p->groups, &p->groups_capacity, p->n_groups + 1, sizeof *p->groups) <
+        0) {
         return CN_ENOMEM;
     }
     cn__group *group = &p->groups[p->n_groups++];
@@ -265,11 +269,13 @@ static int add_group(cn__program *p, cn__mode mode, int first, int64_t cost)
     return 0;
 }
 
-/* Writes the groups of a stage: the serial one first (its chain may be long), then whole calls, then the rows. */
+/* Writes the groups of a stage: the serial one first (its chain may be long), then whole calls,
+ * then the rows. */
 static int emit_stage(scheduler *s, int now)
 {
     cn__program *p = s->p;
-    if (cn__grow((void **)&p->stages, &p->stages_capacity, p->n_stages + 1, sizeof *p->stages) < 0) {
+    if (cn__grow((void **)&p->stages, &p->stages_capacity, p->n_stages + 1, sizeof *p->stages) <
+        0) {
         return CN_ENOMEM;
     }
     p->stages[p->n_stages++] = (cn__stage){.first = (int)p->n_groups};

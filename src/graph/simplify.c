@@ -1,4 +1,5 @@
-/* Passes that keep the meaning: dead code, constants folded, equal instructions merged, identities removed. */
+/* Passes that keep the meaning: dead code, constants folded, equal instructions merged, identities
+ * removed. */
 #include "graph/program.h"
 #include "kernels/registry.h"
 
@@ -73,28 +74,24 @@ void cn__plan_sweep(cn__program *p)
     }
 }
 
-/* Reads of `from` become reads of `to`. */
-static void replace(cn__program *p, int from, int to)
+/* The state of the pass: which value each value has become, and tables of what can be met again. */
+typedef struct simplifier {
+    cn__program *p;
+    int *to;         /* of each value; itself if nothing has replaced it */
+    int64_t *bucket; /* by hash: the last instruction with it + 1 */
+    int64_t *chain;  /* the one before it + 1 */
+    uint64_t *hash;  /* of each instruction kept */
+    int64_t buckets; /* a power of two */
+    int *constants;  /* small constants met so far */
+    int64_t n_constants, constants_capacity;
+} simplifier;
+
+static int resolve(const simplifier *s, int value)
 {
-    for (int64_t i = 0; i < p->n_insts; i++) {
-        for (int k = 0; k < p->insts[i].n_in; k++) {
-            if (p->insts[i].in[k] == from) {
-                p->insts[i].in[k] = to;
-            }
-        }
+    while (s->to[value] != value) {
+        value = s->to[value] = s->to[s->to[value]];
     }
-    for (int i = 0; i < p->n_outputs; i++) {
-        if (p->outputs[i] == from) {
-            p->outputs[i] = to;
-            p->values[to].output = true;
-            p->values[from].output = false;
-        }
-    }
-    for (int64_t i = 0; i < p->n_values; i++) {
-        if (p->values[i].alias == from) {
-            p->values[i].alias = to;
-        }
-    }
+    return value;
 }
 
 /* The one number that a constant consists of; false if there is none or it has many. */
@@ -145,7 +142,8 @@ static int fold(cn__program *p, cn__inst *inst)
         results[k] = cn__tensor_new(value->dtype, &value->shape);
         code = results[k] ? 0 : CN_ENOMEM;
         if (results[k]) {
-            out[k] = (cn__arg){.data = results[k]->data, .dtype = value->dtype, .shape = value->shape};
+            out[k] =
+                (cn__arg){.data = results[k]->data, .dtype = value->dtype, .shape = value->shape};
         }
     }
     cn__call call = {.op = inst->op,
@@ -184,7 +182,8 @@ static int same_as_input(const cn__program *p, const cn__inst *inst)
     bool same = in->dtype == out->dtype && cn__shape_equal(&in->shape, &out->shape);
     bool copies = op == &cn__op_identity || op == &cn__op_stop_gradient || op == &cn__op_cast ||
                   op == &cn__op_reshape || op == &cn__op_reshape_like || op == &cn__op_sum_like ||
-                  op == &cn__op_broadcast_like || op == &cn__op_broadcast_to;
+                  op == &cn__op_broadcast_like || op == &cn__op_broadcast_to ||
+                  (op->flags & CN__OP_VIEW && op->flags & CN__OP_INTERNAL);
     if (copies) {
         return same ? inst->in[0] : -1;
     }
@@ -226,45 +225,130 @@ static bool equal_insts(const cn__inst *a, const cn__inst *b)
            !memcmp(&a->attrs, &b->attrs, sizeof a->attrs);
 }
 
-static void merge_equal(cn__program *p, int64_t i)
+static uint64_t hash_inst(const cn__inst *inst)
 {
-    cn__inst *inst = &p->insts[i];
+    uint64_t h = (uint64_t)(uintptr_t)inst->op;
+    for (int k = 0; k < inst->n_in; k++) {
+        h = (h ^ (uint64_t)inst->in[k]) * 0x9E3779B97F4A7C15u;
+    }
+    for (size_t k = 0; k < sizeof inst->attrs.i / sizeof *inst->attrs.i; k++) {
+        h = (h ^ (uint64_t)inst->attrs.i[k]) * 0xD6E8FEB86659FD93u;
+    }
+    return h ^ h >> 29;
+}
+
+/* An instruction that an earlier one has done already goes away. Values are only ever replaced
+ * before their readers are looked at, so hashes stay true. */
+static void merge_equal(simplifier *s, int64_t i)
+{
+    cn__inst *inst = &s->p->insts[i];
     if (inst->op->flags & (CN__OP_EFFECT | CN__OP_INTERNAL | CN__OP_RANDOM)) {
         return;
     }
     for (int k = 0; k < inst->n_out; k++) {
-        if (p->values[inst->out[k]].home >= 0) {
+        if (s->p->values[inst->out[k]].home >= 0) {
             return;
         }
     }
-    for (int64_t j = i - 1; j >= 0; j--) {
-        const cn__inst *other = &p->insts[j];
-        if (!other->dead && equal_insts(inst, other)) {
+    s->hash[i] = hash_inst(inst);
+    int64_t *bucket = &s->bucket[s->hash[i] & (uint64_t)(s->buckets - 1)];
+    for (int64_t j = *bucket; j; j = s->chain[j - 1]) {
+        const cn__inst *other = &s->p->insts[j - 1];
+        if (s->hash[j - 1] == s->hash[i] && !other->dead && equal_insts(inst, other)) {
             for (int k = 0; k < inst->n_out; k++) {
-                replace(p, inst->out[k], other->out[k]);
+                s->to[inst->out[k]] = other->out[k];
             }
             inst->dead = true;
             return;
         }
     }
+    s->chain[i] = *bucket;
+    *bucket = i + 1;
 }
 
-/* Two constants of the same type, shape and bytes are one value, so that what uses them can be merged. */
-static void merge_constants(cn__program *p)
+/* Two constants of the same type, shape and bytes are one value, so that what uses them can be
+ * merged. */
+static int merge_constant(simplifier *s, int v)
 {
-    for (int i = 0; i < p->n_values; i++) {
-        const cn__value *a = &p->values[i];
-        if (a->kind != CN__VALUE_CONSTANT || cn__shape_size(&a->shape) > 64) {
-            continue;
+    const cn__value *a = &s->p->values[v];
+    if (a->kind != CN__VALUE_CONSTANT || cn__shape_size(&a->shape) > 64) {
+        return 0;
+    }
+    for (int64_t i = 0; i < s->n_constants; i++) {
+        const cn__value *b = &s->p->values[s->constants[i]];
+        if (s->constants[i] == v) {
+            return 0;
         }
-        for (int j = 0; j < i; j++) {
-            const cn__value *b = &p->values[j];
-            if (b->kind == CN__VALUE_CONSTANT && b->dtype == a->dtype &&
-                cn__shape_equal(&a->shape, &b->shape) &&
-                !memcmp(cn__data(a->tensor), cn__data(b->tensor), cn__bytes(a->tensor))) {
-                replace(p, i, j);
-                break;
-            }
+        if (b->dtype == a->dtype && b->batched == a->batched &&
+            cn__shape_equal(&a->shape, &b->shape) &&
+            !memcmp(cn__data(a->tensor), cn__data(b->tensor), cn__bytes(a->tensor))) {
+            s->to[v] = s->constants[i];
+            return 0;
+        }
+    }
+    if (cn__grow((void **)&s->constants, &s->constants_capacity, s->n_constants + 1,
+                 sizeof *s->constants) < 0) {
+        return CN_ENOMEM;
+    }
+    s->constants[s->n_constants++] = v;
+    return 0;
+}
+
+static int simplify_inst(simplifier *s, int64_t i)
+{
+    cn__program *p = s->p;
+    cn__inst *inst = &p->insts[i];
+    int code = 0;
+    for (int k = 0; code == 0 && k < inst->n_in; k++) {
+        code = merge_constant(s, inst->in[k]);
+        inst->in[k] = resolve(s, inst->in[k]);
+    }
+    if (inst->op->flags & CN__OP_VIEW) {
+        p->values[inst->out[0]].alias = inst->in[0];
+    }
+    code = code < 0 ? code : fold(p, inst);
+    if (code < 0 || inst->dead || !cn__plan_enabled("simplify")) {
+        return code;
+    }
+    int same = same_as_input(p, inst);
+    if (same >= 0) {
+        s->to[inst->out[0]] = same;
+        inst->dead = true;
+        return 0;
+    }
+    if (is_squeeze(p, inst)) {
+        inst->op = &cn__op_reshape;
+        inst->n_in = 1;
+        inst->shape_only = 0;
+        memset(&inst->attrs, 0, sizeof inst->attrs);
+        /* Equal reshapes of one value differ by their results' shapes alone, which are part of what
+         * is compared. */
+        inst->attrs.i[0] = p->values[inst->out[0]].shape.rank;
+        for (int a = 0; a < p->values[inst->out[0]].shape.rank; a++) {
+            inst->attrs.i[1 + a] = p->values[inst->out[0]].shape.dim[a];
+        }
+        p->values[inst->out[0]].alias = inst->in[0];
+    }
+    merge_equal(s, i);
+    return 0;
+}
+
+static void finish(simplifier *s)
+{
+    cn__program *p = s->p;
+    for (int i = 0; i < p->n_outputs; i++) {
+        int v = resolve(s, p->outputs[i]);
+        if (v != p->outputs[i]) {
+            p->values[p->outputs[i]].output = false;
+            p->outputs[i] = v;
+        }
+    }
+    for (int i = 0; i < p->n_outputs; i++) {
+        p->values[p->outputs[i]].output = true;
+    }
+    for (int64_t i = 0; i < p->n_values; i++) {
+        if (p->values[i].alias >= 0) {
+            p->values[i].alias = resolve(s, p->values[i].alias);
         }
     }
 }
@@ -272,40 +356,32 @@ static void merge_constants(cn__program *p)
 int cn__plan_simplify(cn__program *p)
 {
     cn__plan_sweep(p);
-    merge_constants(p);
-    for (int64_t i = 0; i < p->n_insts; i++) {
-        cn__inst *inst = &p->insts[i];
-        if (inst->dead) {
-            continue;
-        }
-        int code = fold(p, inst);
-        if (code < 0) {
-            return code;
-        }
-        if (inst->dead || !cn__plan_enabled("simplify")) {
-            continue;
-        }
-        int same = same_as_input(p, inst);
-        if (same >= 0) {
-            replace(p, inst->out[0], same);
-            inst->dead = true;
-            continue;
-        }
-        if (is_squeeze(p, inst)) {
-            inst->op = &cn__op_reshape;
-            inst->n_in = 1;
-            inst->shape_only = 0;
-            memset(&inst->attrs, 0, sizeof inst->attrs);
-            p->values[inst->out[0]].alias = inst->in[0];
-        }
-        merge_equal(p, i);
+    simplifier s = {.p = p, .buckets = 64};
+    while (s.buckets < p->n_insts) {
+        s.buckets *= 2;
     }
-    merge_constants(p);
-    for (int64_t i = 0; cn__plan_enabled("simplify") && i < p->n_insts; i++) {
+    size_t n = (size_t)p->n_insts + 1;
+    s.to = cn__malloc(((size_t)p->n_values + 1) * sizeof *s.to);
+    s.bucket = cn__calloc((size_t)s.buckets, sizeof *s.bucket);
+    s.chain = cn__calloc(n, sizeof *s.chain);
+    s.hash = cn__calloc(n, sizeof *s.hash);
+    int code = s.to && s.bucket && s.chain && s.hash ? 0 : CN_ENOMEM;
+    for (int64_t i = 0; code == 0 && i < p->n_values; i++) {
+        s.to[i] = (int)i;
+    }
+    for (int64_t i = 0; code == 0 && i < p->n_insts; i++) {
         if (!p->insts[i].dead) {
-            merge_equal(p, i);
+            code = simplify_inst(&s, i);
         }
     }
-    cn__plan_sweep(p);
-    return 0;
+    if (code == 0) {
+        finish(&s);
+        cn__plan_sweep(p);
+    }
+    cn__free_mem(s.to);
+    cn__free_mem(s.bucket);
+    cn__free_mem(s.chain);
+    cn__free_mem(s.hash);
+    cn__free_mem(s.constants);
+    return code;
 }

@@ -17,6 +17,7 @@ static void destroy_trace(void *object)
     for (int64_t i = 0; i < trace->n_assignments; i++) {
         cn__unref(trace->assignments[i].variable);
         cn__unref(trace->assignments[i].value);
+        cn__unref(trace->assignments[i].read);
     }
     for (int64_t i = 0; i < trace->n_effects; i++) {
         cn__node_unref(trace->effects[i]);
@@ -106,13 +107,39 @@ cn_tensor *cn__trace_value(cn__trace *trace, cn_tensor *t)
     return t;
 }
 
+static cn__assignment *find_assignment(const cn__trace *trace, const cn_tensor *variable)
+{
+    for (int64_t i = 0; variable->variable && i < trace->n_assignments; i++) {
+        if (trace->assignments[i].variable == variable) {
+            return &trace->assignments[i];
+        }
+    }
+    return NULL;
+}
+
+cn_tensor *cn__trace_read(const cn__trace *trace, const cn_tensor *variable)
+{
+    const cn__assignment *a = find_assignment(trace, variable);
+    return a ? a->read : NULL;
+}
+
+void cn__trace_set_read(cn__trace *trace, const cn_tensor *variable, cn_tensor *read)
+{
+    cn__assignment *a = find_assignment(trace, variable);
+    if (a && !a->read) {
+        a->read = cn__ref(read);
+    }
+}
+
 int cn__trace_assign(cn__trace *trace, cn_tensor *variable, cn_tensor *value)
 {
     for (int64_t i = 0; i < trace->n_assignments; i++) {
         if (trace->assignments[i].variable == variable) {
             cn__ref(value);
             cn__unref(trace->assignments[i].value);
+            cn__unref(trace->assignments[i].read);
             trace->assignments[i].value = value;
+            trace->assignments[i].read = NULL;
             return 0;
         }
     }
@@ -121,7 +148,7 @@ int cn__trace_assign(cn__trace *trace, cn_tensor *variable, cn_tensor *value)
         return CN_ENOMEM;
     }
     trace->assignments[trace->n_assignments++] =
-        (cn__assignment){cn__ref(variable), cn__ref(value)};
+        (cn__assignment){.variable = cn__ref(variable), .value = cn__ref(value)};
     return 0;
 }
 

@@ -84,7 +84,8 @@ int cn__run(const cn__call *call)
     for (int i = 0; i < call->n_out; i++) {
         elements += cn__shape_size(&call->out[i].shape);
     }
-    /* Waking threads costs some microseconds: worth it from some tens of thousands of elements on. */
+    /* Waking threads costs some microseconds: worth it from some tens of thousands of elements on.
+     */
     if (units > 1 && elements >= 32768) {
         cn__parallel_for(units, 1, run_units, &state);
     } else {
@@ -92,7 +93,8 @@ int cn__run(const cn__call *call)
     }
     int code = atomic_load(&state.code);
     if (code < 0 && !cn__pending()) {
-        /* The message was left in another thread of the pool; running the call again here gives it its words. */
+        /* The message was left in another thread of the pool; running the call again here gives it
+         * its words. */
         atomic_store(&state.code, 0);
         run_units(&state, 0, units);
     }

@@ -1,10 +1,12 @@
-/* Which kernel runs a call: fast ones say what they claim, the op's reference kernel takes the rest. */
+/* Which kernel runs a call: fast ones say what they claim, the op's reference kernel takes the
+ * rest. */
 #ifndef CN_KERNELS_REGISTRY_H
 #define CN_KERNELS_REGISTRY_H
 
 #include "core/op.h"
 
-/* A list of claims ends with a NULL op; the first kernel of the first list whose claims(call) holds is chosen. */
+/* A list of claims ends with a NULL op; the first kernel of the first list whose claims(call) holds
+ * is chosen. */
 typedef struct cn__claim {
     const cn__op *op;
     const cn__kernel *kernel;

@@ -78,8 +78,7 @@ static int output_index(const cn_model *model, const cn_compile_args *args, int 
             return k;
         }
     }
-    return cn__fail(CN_EKEY,
-                    "compile: the model \"%s\" has no output named \"%.64s\"",
+    return cn__fail(CN_EKEY, "compile: the model \"%s\" has no output named \"%.64s\"",
                     model->layer.base.name, args->output_names[i] ? args->output_names[i] : "");
 }
 
@@ -119,15 +118,17 @@ static int set_losses(cn_model *model, const cn_compile_args *args)
     int outputs = model->n_outputs > 0 ? model->n_outputs : 1;
     model->n_losses = given;
     if (given > 1 && model->n_outputs && given != outputs) {
-        return cn__fail(CN_EVALUE,
-                        "For a model with multiple outputs, when providing the `loss` argument as a "
-                        "list, it should have as many entries as the model has outputs. Received %d "
-                        "losses for %d outputs.",
-                        given, outputs);
+        return cn__fail(
+            CN_EVALUE,
+            "For a model with multiple outputs, when providing the `loss` argument as a "
+            "list, it should have as many entries as the model has outputs. Received %d "
+            "losses for %d outputs.",
+            given, outputs);
     }
     if (args->loss_weights.n > 0 && args->loss_weights.n != outputs && model->n_outputs) {
-        return cn__fail(CN_EVALUE, "When providing the `loss_weights` argument as a list, it should "
-                                   "have as many entries as the model has outputs.");
+        return cn__fail(CN_EVALUE,
+                        "When providing the `loss_weights` argument as a list, it should "
+                        "have as many entries as the model has outputs.");
     }
     for (int i = 0; i < CN__MODEL_MAX_IO; i++) {
         model->loss_weights[i] = 1;
@@ -147,8 +148,8 @@ static int set_losses(cn_model *model, const cn_compile_args *args)
         if (about < 0) {
             return about;
         }
-        if (args->loss.v[i] == CN_NONE_ID || (!cn__identifier_kind(args->loss.v[i]) &&
-                                              !strcmp(args->loss.v[i], "None"))) {
+        if (args->loss.v[i] == CN_NONE_ID ||
+            (!cn__identifier_kind(args->loss.v[i]) && !strcmp(args->loss.v[i], "None"))) {
             continue;
         }
         model->losses[about] = cn__resolve(CN__LOSS, args->loss.v[i], "loss");
@@ -156,7 +157,8 @@ static int set_losses(cn_model *model, const cn_compile_args *args)
             return cn_error_code();
         }
     }
-    /* One loss for all outputs; a subclassed model's outputs are counted when it is first called. */
+    /* One loss for all outputs; a subclassed model's outputs are counted when it is first called.
+     */
     for (int i = 1; given == 1 && !args->output_names[0] && i < outputs; i++) {
         model->losses[i] = cn__ref(model->losses[0]);
     }

@@ -1,4 +1,5 @@
-/* compile from Keras's own compile_config: identifiers as names or objects, lists and dictionaries by output. */
+/* compile from Keras's own compile_config: identifiers as names or objects, lists and dictionaries
+ * by output. */
 #include "models/training.h"
 
 #include "utils/config.h"
@@ -14,7 +15,8 @@ typedef struct texts {
     cn_compile_args args;
 } texts;
 
-/* The identifier of a JSON value: a name as it is, an object as JSON; NULL for null. An error if it is neither. */
+/* The identifier of a JSON value: a name as it is, an object as JSON; NULL for null. An error if it
+ * is neither. */
 static cn_identifier identifier(texts *t, const json_t *value, const char *what)
 {
     if (!value || json_is_null(value)) {
@@ -24,7 +26,8 @@ static cn_identifier identifier(texts *t, const json_t *value, const char *what)
         cn__fail(CN_ETYPE, "compile: %s: expected a name or an object", what);
         return NULL;
     }
-    char *text = json_is_string(value) ? cn__strdup(json_string_value(value)) : cn__json_dumps(value);
+    char *text =
+        json_is_string(value) ? cn__strdup(json_string_value(value)) : cn__json_dumps(value);
     if (!text || t->n == 512) {
         cn__free_mem(text);
         cn__fail(CN_EVALUE, "compile: %s: too many entries", what);
@@ -165,8 +168,8 @@ static int read_metrics(texts *t, const cn_model *model, const json_t *value, cn
     for (size_t i = 0; i < json_array_size(value); i++) {
         nested = nested || json_is_array(json_array_get(value, i));
     }
-    /* With one list an output; for a single output [[…]] is the same as […]. A flat list for several outputs of as many entries
-     * gives one to each, as Keras reads it. */
+    /* With one list an output; for a single output [[…]] is the same as […]. A flat list for
+     * several outputs of as many entries gives one to each, as Keras reads it. */
     bool one_each = json_is_array(value) && model->n_outputs > 1 &&
                     (int)json_array_size(value) == model->n_outputs;
     if (!nested && !one_each) {

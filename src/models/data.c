@@ -83,8 +83,9 @@ static int add_weights(cn__feed *feed, const cn_tensors *weights, const cn_float
 {
     int n = count(weights), code = 0;
     if (n > 1 && n != feed->n_y) {
-        return cn__fail(CN_EVALUE, "sample_weight: expected one, or one for each of the %d outputs, "
-                                   "got %d",
+        return cn__fail(CN_EVALUE,
+                        "sample_weight: expected one, or one for each of the %d outputs, "
+                        "got %d",
                         feed->n_y, n);
     }
     for (int i = 0; code == 0 && i < n; i++) {

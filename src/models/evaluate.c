@@ -91,7 +91,8 @@ cn_scores cn_model_evaluate_with(cn_model *model, cn_tensors x, cn_tensors y,
     cn__progress bar;
     int verbose = cn__verbosity(args.verbose), keras = model->layer.base.keras;
     int code = cn__check_batch_size(batch);
-    code = code < 0 ? code : cn__feed_make(&feed, model, CN__TEST, &x, &y, &args.sample_weight, NULL);
+    code =
+        code < 0 ? code : cn__feed_make(&feed, model, CN__TEST, &x, &y, &args.sample_weight, NULL);
     if (code < 0) {
         return scores;
     }
@@ -116,7 +117,9 @@ cn_scores cn_model_evaluate_with(cn_model *model, cn_tensors x, cn_tensors y,
     return scores;
 }
 
-/* One batch --------------------------------------------------------------------------------------------------------- */
+/* One batch
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static cn_scores on_batch(cn_model *model, cn__phase phase, const cn_tensors *x,
                           const cn_tensors *y, const cn_batch_args *given, const char *who)
@@ -158,7 +161,9 @@ cn_scores cn_model_test_on_batch_with(cn_model *model, cn_tensors x, cn_tensors 
     return on_batch(model, CN__TEST, &x, &y, args, "test_on_batch");
 }
 
-/* predict ------------------------------------------------------------------------------------------------------------ */
+/* predict
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static int make_results(cn_model *model, int64_t rows, cn_tensor **results, int *n)
 {
@@ -212,7 +217,8 @@ int cn__predict_loop(cn_model *model, const cn__feed *feed, int64_t batch, int64
         }
         code = cn__hooks_call_at(&hooks, CN__HOOK(on_predict_batch_begin), step, &logs);
         code = code < 0 ? code : cn__model_step(model, CN__PREDICT, feed, row, now, NULL, outputs);
-        code = code < 0 ? code : cn__hooks_call_at(&hooks, CN__HOOK(on_predict_batch_end), step, &logs);
+        code = code < 0 ? code
+                        : cn__hooks_call_at(&hooks, CN__HOOK(on_predict_batch_end), step, &logs);
         if (code == 0 && verbose) {
             code = cn__progress_update(&bar, seen(keras, step + 1, batch, rows), NULL,
                                        step + 1 == steps);

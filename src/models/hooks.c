@@ -25,11 +25,13 @@ static void view_stop(cn_model *model)
     model->stop_training = true;
 }
 
-/* Keras 3 asks the metric itself; losses and errors get better downwards, accuracies and areas upwards. */
+/* Keras 3 asks the metric itself; losses and errors get better downwards, accuracies and areas
+ * upwards. */
 static int view_direction(cn_model *model, const char *metric)
 {
-    static const char *const up[] = {"acc",    "accuracy", "auc",   "precision", "recall", "f1_score",
-                                     "fbeta",  "iou",      "r2",    "top_k",     "true_",  "cosine_similarity",
+    static const char *const up[] = {"acc",         "accuracy",    "auc",     "precision",
+                                     "recall",      "f1_score",    "fbeta",   "iou",
+                                     "r2",          "top_k",       "true_",   "cosine_similarity",
                                      "specificity", "sensitivity", "pearson", "concordance"};
     size_t n = strlen(metric);
     if (!strcmp(metric, "loss") || (n > 5 && !strcmp(metric + n - 5, "_loss"))) {

@@ -42,10 +42,6 @@ static int malformed(const char *layer, const char *what)
     return cn__fail(CN_EFORMAT, "Layer '%s': inbound_nodes: %s", layer, what);
 }
 
-/* References
- * -----------------------------------------------------------------------------------------------------------
- */
-
 static bool is_reference(const json_t *list)
 {
     return json_array_size(list) >= 3 && json_is_string(json_array_get(list, 0)) &&
@@ -149,10 +145,6 @@ static int read_node(node *into, const json_t *value, const char *layer)
     return code == 0 && !into->n ? malformed(layer, "a node without inputs") : code;
 }
 
-/* Layers
- * ----------------------------------------------------------------------------------------------------------------
- */
-
 static int compare_items(const void *a, const void *b)
 {
     return strcmp(((const item *)a)->name, ((const item *)b)->name);
@@ -227,10 +219,6 @@ static int read_items(reading *r, const json_t *layers, int depth)
     }
     return sort_items(r);
 }
-
-/* Calls
- * -------------------------------------------------------------------------------------------------------------------
- */
 
 static int keep_tensors(item *it, cn_tensor *const *tensors)
 {
@@ -359,10 +347,6 @@ static int call_all(reading *r)
     }
     return 0;
 }
-
-/* Ends
- * ---------------------------------------------------------------------------------------------------------------------
- */
 
 /* [["a", 0, 0], …], ["a", 0, 0], or an object or nested lists of these. */
 static int read_ends(const reading *r, const json_t *value, const char *key, cn_tensor **out,

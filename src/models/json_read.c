@@ -91,10 +91,6 @@ void cn__note_short_configs(cn_model *model, const json_t *entry)
     }
 }
 
-/* Sequential
- * ---------------------------------------------------------------------------------------------------------
- */
-
 static int add_layers(cn_model *model, const json_t *layers, int depth)
 {
     for (size_t i = 0; i < json_array_size(layers); i++) {
@@ -153,10 +149,6 @@ static cn_model *read_sequential(const json_t *config, int depth)
     }
     return model;
 }
-
-/* Models
- * -------------------------------------------------------------------------------------------------------------
- */
 
 static int keep_compile_config(cn_model *model, const json_t *object)
 {

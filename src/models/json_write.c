@@ -52,10 +52,6 @@ static bool name_comes_first(int keras)
     return cn__is_multi_backend(keras) || keras <= 201;
 }
 
-/* Layers
- * ---------------------------------------------------------------------------------------------------------
- */
-
 static json_t *layer_object(const cn_model *model, const cn_layer *layer)
 {
     json_t *object = layer->base.object.kind == CN__MODEL
@@ -114,10 +110,6 @@ static json_t *sequential_config(const cn_model *model)
     }
     return config;
 }
-
-/* Nodes
- * ------------------------------------------------------------------------------------------------------------
- */
 
 /* The calls of a functional model, so that a call finds its number among its layer's. */
 typedef struct calls {
@@ -278,10 +270,6 @@ static json_t *inbound_nodes(const calls *c, const cn_layer *layer)
     return nodes;
 }
 
-/* Functional models
- * --------------------------------------------------------------------------------------------------
- */
-
 static json_t *functional_layer(const calls *c, const cn_layer *layer)
 {
     json_t *object = layer_object(c->model, layer), *entry = NULL;
@@ -379,10 +367,6 @@ static json_t *functional_config(const cn_model *model)
     }
     return config;
 }
-
-/* Models
- * ---------------------------------------------------------------------------------------------------------------
- */
 
 static const char *class_name_of(const cn_model *model)
 {

@@ -121,10 +121,6 @@ cn_model *cn_model_new(const cn_layer_class *cls, const void *args)
     return cn__pending() ? NULL : cn__model_new(cls, args, CN__SUBCLASS);
 }
 
-/* Graph
- * ------------------------------------------------------------------------------------------------------------
- */
-
 int cn__model_set_input(cn_model *model, int i, cn_tensor *t)
 {
     cn__ref(t);
@@ -237,9 +233,6 @@ int cn__model_conform(const cn_model *model, cn_tensor *const *inputs, int n, cn
     }
     return 0;
 }
-
-/* Looking into models
- * ---------------------------------------------------------------------------------------------- */
 
 const char *cn_model_name(const cn_model *model)
 {

@@ -1,35 +1,12 @@
-/* Functional graphs as plans: which calls and ops lie between inputs and outputs, in which order,
- * and running them again. */
+/* Functional graphs as plans: which calls and ops lie between inputs and outputs, and Keras's order
+ * of layers. */
+#include "models/plan.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "graph/trace.h"
-#include "models/structure.h"
-#include "ops/op.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* A call of a layer, or an op that was applied outside layers. */
-typedef struct step {
-    cn__layer_call *call; /* owned; or */
-    cn__node *node;       /* owned */
-    cn_tensor **in;       /* borrowed from the call or node */
-    int n_in, n_states, n_out;
-    int64_t first_in;  /* of n_in + n_states entries in plan->in */
-    int64_t first_out; /* slot of the first output */
-    int depth;         /* steps between it and the furthest output */
-} step;
-
-struct cn__model_plan {
-    step *steps;
-    int64_t n_steps, steps_capacity;
-    int64_t *in; /* slots, or -1 - index of a constant */
-    int64_t n_in, in_capacity;
-    cn_tensor **constants; /* owned */
-    int64_t n_constants, constants_capacity;
-    int64_t n_slots;
-    int64_t output_slots[CN__MODEL_MAX_IO];
-};
 
 /* Where a symbolic tensor comes from. */
 typedef struct source {
@@ -108,10 +85,6 @@ static int table_set(table *t, const void *key, int64_t value)
     t->values[at] = value;
     return 0;
 }
-
-/* The walk
- * ---------------------------------------------------------------------------------------------------------
- */
 
 /* A maker on the way from an output to the inputs, and how many of its inputs are done. */
 typedef struct frame {
@@ -270,8 +243,8 @@ static int finish(walk *w, const cn_tensor *t)
                  sizeof *plan->steps) < 0) {
         return CN_ENOMEM;
     }
-    step *s = &plan->steps[plan->n_steps++];
-    *s = (step){.first_in = plan->n_in, .first_out = plan->n_slots};
+    cn__step *s = &plan->steps[plan->n_steps++];
+    *s = (cn__step){.first_in = plan->n_in, .first_out = plan->n_slots};
     const void *maker = source_of(t).maker;
     s->n_in = inputs_of(t, &s->in, &s->n_states);
     if (maker == t->keras_history) {
@@ -336,9 +309,6 @@ static int walk_from(walk *w, const cn_tensor *output)
     return code;
 }
 
-/* Keras's order of layers
- * ------------------------------------------------------------------------------------------ */
-
 typedef struct ranked {
     cn_layer *layer;
     int64_t depth, seen;
@@ -376,7 +346,7 @@ static ranked *rank_of(ranking *r, walk *w, cn_layer *layer)
 
 /* A step is as deep as the deepest that uses it, plus one; a shared layer as its deepest call so
  * far. */
-static int rank_step(ranking *r, walk *w, step *s)
+static int rank_step(ranking *r, walk *w, cn__step *s)
 {
     int64_t depth = 0;
     for (int i = 0; i < s->n_out; i++) {
@@ -505,141 +475,4 @@ void cn__plan_free(cn_model *model)
     cn__free_mem(plan->constants);
     cn__free_mem(plan);
     model->plan = NULL;
-}
-
-/* Running
- * ----------------------------------------------------------------------------------------------------------
- */
-
-enum { MAX_STEP_INPUTS = CN__MAX_INPUTS + 8 };
-
-static int run_call(const step *s, cn_tensor **in, bool training, cn_tensor **out)
-{
-    cn_tensor *more[CN__MAX_OUTPUTS] = {0};
-    int n_outputs = 1;
-    cn_call_args args = s->call->args;
-    args.size = sizeof args;
-    args.training = s->call->fixed_training ? s->call->fixed_training > 0 : args.training || training;
-    args.outputs = more;
-    args.max_outputs = CN__MAX_OUTPUTS;
-    args.n_outputs = &n_outputs;
-    for (int i = 0; i < s->n_states; i++) {
-        args.initial_states[i] = in[s->n_in + i];
-    }
-    out[0] = cn_layer_call_with(s->call->layer, s->n_in, in, &args);
-    for (int i = 1; i < s->n_out; i++) {
-        out[i] = more[i - 1];
-    }
-    if (out[0] && n_outputs != s->n_out) {
-        return cn__fail(CN_EVALUE,
-                        "Layer \"%s\" gives %d outputs, and gave %d when the model was made",
-                        s->call->layer->base.name, n_outputs, s->n_out);
-    }
-    return out[0] ? 0 : cn_error_code();
-}
-
-static int run_step(const struct cn__model_plan *plan, const step *s, cn_tensor **values,
-                    bool training)
-{
-    cn_tensor *in[MAX_STEP_INPUTS], **out = values + s->first_out;
-    if (s->n_in + s->n_states > MAX_STEP_INPUTS) {
-        return cn__fail(CN_EVALUE, "An op of the model has more than %d inputs", MAX_STEP_INPUTS);
-    }
-    for (int i = 0; i < s->n_in + s->n_states; i++) {
-        int64_t slot = plan->in[s->first_in + i];
-        in[i] = slot < 0 ? plan->constants[-1 - slot] : values[slot];
-    }
-    if (s->call) {
-        return run_call(s, in, training, out);
-    }
-    out[0] = cn__apply(s->node->op, &s->node->attrs, s->n_in, in, s->n_out > 1 ? out + 1 : NULL);
-    return out[0] ? 0 : cn_error_code();
-}
-
-static int run_plan(const cn_model *model, cn_tensor *const *inputs, bool training,
-                    cn_tensor **outputs)
-{
-    const struct cn__model_plan *plan = model->plan;
-    cn_tensor **values = cn__calloc((size_t)plan->n_slots + 1, sizeof *values);
-    if (!values) {
-        return CN_ENOMEM;
-    }
-    memcpy(values, inputs, (size_t)model->n_inputs * sizeof *values);
-    int code = 0;
-    for (int64_t i = 0; code == 0 && i < plan->n_steps; i++) {
-        code = run_step(plan, &plan->steps[i], values, training);
-    }
-    for (int i = 0; code == 0 && i < model->n_outputs; i++) {
-        outputs[i] = values[plan->output_slots[i]];
-    }
-    cn__free_mem(values);
-    return code;
-}
-
-static int run_layer(cn_model *model, cn_tensor *const *inputs, int n, bool training,
-                     cn_tensor **outputs)
-{
-    int n_outputs = 1;
-    cn_call_args args = {.size = sizeof args,
-                         .training = training,
-                         .outputs = outputs + 1,
-                         .max_outputs = CN__MAX_OUTPUTS - 1,
-                         .n_outputs = &n_outputs};
-    outputs[0] = cn__layer_class(&model->layer)->call(&model->layer, inputs, n, &args);
-    return outputs[0] && !cn__pending() ? 0 : cn_error_code();
-}
-
-int cn__model_replay(cn_model *model, cn_tensor *const *inputs, int n_inputs, bool training,
-                     cn_tensor **outputs)
-{
-    cn_tensor *conformed[CN__MODEL_MAX_IO];
-    if (!model->plan) {
-        return run_layer(model, inputs, n_inputs, training, outputs);
-    }
-    int code = cn__model_conform(model, inputs, n_inputs, conformed);
-    return code == 0 ? run_plan(model, conformed, training, outputs) : code;
-}
-
-/* A tensor's number grows with the time at which it was made. */
-static int compare_calls(const void *a, const void *b)
-{
-    const cn__layer_call *x = *(cn__layer_call *const *)a, *y = *(cn__layer_call *const *)b;
-    return x->out_id[0] < y->out_id[0] ? -1 : x->out_id[0] > y->out_id[0];
-}
-
-int cn__model_calls(const cn_model *model, cn__layer_call **out, int max)
-{
-    int n = 0;
-    if (model->plan) {
-        for (int64_t i = 0; i < model->plan->n_steps; i++) {
-            cn__layer_call *call = model->plan->steps[i].call;
-            if (call && n < max) {
-                out[n] = call;
-            }
-            n += call != NULL;
-        }
-    } else if (model->graph) {
-        for (cn__layer_call *call = cn__history(model->outputs[0]); call && call->n_in == 1;
-             call = cn__history(call->in[0])) {
-            if (n < max) {
-                out[n] = call;
-            }
-            n++;
-        }
-    }
-    if (n && n <= max) {
-        qsort(out, (size_t)n, sizeof *out, compare_calls);
-    }
-    return n;
-}
-
-bool cn__plan_has_ops(const cn_model *model, const char **name)
-{
-    for (int64_t i = 0; model->plan && i < model->plan->n_steps; i++) {
-        if (model->plan->steps[i].node) {
-            *name = model->plan->steps[i].node->op->name;
-            return true;
-        }
-    }
-    return false;
 }

@@ -129,8 +129,9 @@ int cn_model_predict_into(cn_model *model, const void *x, int64_t rows, void *y,
     const cn__value *out = &program->values[program->outputs[0]];
     int code;
     if ((size_t)out->bytes > y_bytes) {
-        code = cn__fail(CN_EVALUE, "cn_model_predict_into: the output takes %" PRId64 " bytes, y has "
-                                   "room for %zu",
+        code = cn__fail(CN_EVALUE,
+                        "cn_model_predict_into: the output takes %" PRId64 " bytes, y has "
+                        "room for %zu",
                         out->bytes, y_bytes);
     } else {
         cn__source source = {.data = x, .dtype = model->inputs[0]->dtype};

@@ -58,29 +58,31 @@ static const char *output_name(const cn_model *model, int i, char *buffer, size_
     return buffer;
 }
 
-/* loss, one loss an output if there are several, then the metrics; a name that is taken gets "weighted_" or a number. */
+/* loss, one loss an output if there are several, then the metrics; a name that is taken gets
+ * "weighted_" or a number. */
 static int make_names(cn_model *model)
 {
     char buffer[64];
     int code = add_name(model, cn__strdup("loss"));
     for (int i = 0; code == 0 && model->n_outputs > 1 && i < model->n_outputs; i++) {
         if (model->losses[i]) {
-            code = add_name(model, cn__printf("%s_loss", output_name(model, i, buffer, sizeof buffer)));
+            code = add_name(model,
+                            cn__printf("%s_loss", output_name(model, i, buffer, sizeof buffer)));
         }
     }
     for (int i = 0; code == 0 && i < model->n_metrics; i++) {
         cn__model_metric *m = &model->metrics[i];
         const char *base = m->metric ? cn_metric_name(m->metric) : "metric";
-        char *name = model->n_outputs > 1
-                         ? cn__printf("%s_%s", output_name(model, m->output, buffer, sizeof buffer),
-                                      base)
-                         : cn__strdup(base);
+        char *name =
+            model->n_outputs > 1
+                ? cn__printf("%s_%s", output_name(model, m->output, buffer, sizeof buffer), base)
+                : cn__strdup(base);
         if (name && taken(model, name) && m->weighted) {
-            char *longer = model->n_outputs > 1
-                               ? cn__printf("%s_weighted_%s",
-                                            output_name(model, m->output, buffer, sizeof buffer),
-                                            base)
-                               : cn__printf("weighted_%s", base);
+            char *longer =
+                model->n_outputs > 1
+                    ? cn__printf("%s_weighted_%s",
+                                 output_name(model, m->output, buffer, sizeof buffer), base)
+                    : cn__printf("weighted_%s", base);
             cn__free_mem(name);
             name = longer;
         }
@@ -126,8 +128,8 @@ int cn__model_scores(cn_model *model, cn_scores *scores)
     }
     cn_scope scope = cn_scope_begin();
     for (int i = 0; code == 0 && i < model->n_metrics; i++) {
-        cn_tensor *result = model->metrics[i].metric ? cn_metric_result(model->metrics[i].metric)
-                                                     : NULL;
+        cn_tensor *result =
+            model->metrics[i].metric ? cn_metric_result(model->metrics[i].metric) : NULL;
         if (model->metrics[i].metric && !result) {
             code = cn_error_code();
         } else {

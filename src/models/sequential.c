@@ -48,10 +48,6 @@ const cn_layer_class cn__layer_sequential = {.base = {.size = sizeof(cn_layer_cl
                                              .call = call_layers,
                                              .n_inputs = -1};
 
-/* Graph
- * ------------------------------------------------------------------------------------------------------------
- */
-
 /* One layer of the graph, called on the model's last tensor. */
 static cn_tensor *extend(cn_layer *layer, cn_tensor *x)
 {
@@ -225,10 +221,6 @@ int cn__sequential_build(cn_model *model, const cn_shape *shape)
     }
     return with_version(model, build_for, (void *)(uintptr_t)shape);
 }
-
-/* The list
- * -----------------------------------------------------------------------------------------------------------
- */
 
 static int repeated_name(const cn_model *model, const cn_layer *layer)
 {

@@ -1,4 +1,5 @@
-/* One step of a model as a program: traced once for data of a kind, planned once for a number of rows. */
+/* One step of a model as a program: traced once for data of a kind, planned once for a number of
+ * rows. */
 #include "models/training.h"
 
 #include "ops/op.h"
@@ -18,7 +19,8 @@ void cn__model_forget_programs(cn_model *model)
     }
 }
 
-/* Variables of the model's own ------------------------------------------------------------------------------------- */
+/* Variables of the model's own
+ * ------------------------------------------------------------------------------------- */
 
 static int make_variable(cn_tensor **variable, const char *name, cn_dtype dtype)
 {
@@ -47,8 +49,8 @@ static int make_variables(cn_model *model)
     return code;
 }
 
-/* The dtype in which data reaches the model: numbers with a fraction as float32, integers as they are unless the model's input
- * says otherwise. */
+/* The dtype in which data reaches the model: numbers with a fraction as float32, integers as they
+ * are unless the model's input says otherwise. */
 static cn_dtype input_dtype(const cn_model *model, const cn_tensor *x, int i)
 {
     if (model->graph && i < model->n_inputs) {
@@ -62,7 +64,8 @@ static cn_dtype target_dtype(const cn_tensor *y)
     return cn__dtype_is_float(y->dtype) || y->dtype == CN_BOOL ? CN_FLOAT32 : y->dtype;
 }
 
-/* The shape of a batch of rows like these; rows of rank 0 become rows of one column, as Keras's data adapters have it. */
+/* The shape of a batch of rows like these; rows of rank 0 become rows of one column, as Keras's
+ * data adapters have it. */
 static cn_shape batch_shape(const cn_tensor *t, bool weights)
 {
     cn_shape shape = t->shape;
@@ -74,8 +77,8 @@ static cn_shape batch_shape(const cn_tensor *t, bool weights)
     return shape;
 }
 
-static cn_tensor *add_placeholder(cn__trace *trace, const cn_tensor *t, cn_dtype dtype, bool weights,
-                                  const char *name)
+static cn_tensor *add_placeholder(cn__trace *trace, const cn_tensor *t, cn_dtype dtype,
+                                  bool weights, const char *name)
 {
     cn_shape shape = batch_shape(t, weights);
     cn_tensor *placeholder = cn__placeholder(dtype, &shape, name);
@@ -85,7 +88,8 @@ static cn_tensor *add_placeholder(cn__trace *trace, const cn_tensor *t, cn_dtype
     return placeholder;
 }
 
-/* Building what a first call builds, outside the trace, so that weights are made at once and not recorded. */
+/* Building what a first call builds, outside the trace, so that weights are made at once and not
+ * recorded. */
 static int build_model(cn_model *model, const cn__feed *feed)
 {
     if (model->graph || (model->layer.built && model->type != CN__SUBCLASS) ||
@@ -101,10 +105,8 @@ static int build_model(cn_model *model, const cn__feed *feed)
         }
     }
     int n = 1;
-    cn_call_args args = {.size = sizeof args,
-                         .outputs = extra,
-                         .max_outputs = CN__MODEL_MAX_IO,
-                         .n_outputs = &n};
+    cn_call_args args = {
+        .size = sizeof args, .outputs = extra, .max_outputs = CN__MODEL_MAX_IO, .n_outputs = &n};
     cn_tensor *out = cn_layer_call_with(model, feed->n_x, in, &args);
     if (out && !model->graph) {
         model->n_outputs = n;
@@ -112,7 +114,9 @@ static int build_model(cn_model *model, const cn__feed *feed)
     return out ? 0 : cn_error_code();
 }
 
-/* The trace -------------------------------------------------------------------------------------------------------- */
+/* The trace
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct step {
     cn_model *model;
@@ -127,8 +131,8 @@ typedef struct step {
 static int trace_inputs(step *s)
 {
     for (int i = 0; i < s->feed->n_x; i++) {
-        s->x[i] = add_placeholder(s->trace, s->feed->x[i],
-                                  input_dtype(s->model, s->feed->x[i], i), false, "x");
+        s->x[i] = add_placeholder(s->trace, s->feed->x[i], input_dtype(s->model, s->feed->x[i], i),
+                                  false, "x");
         if (!s->x[i]) {
             return cn_error_code();
         }
@@ -176,7 +180,8 @@ static int trace_forward(step *s)
     return s->out[0] ? 0 : cn_error_code();
 }
 
-/* total += value · rows; count += rows: the mean over an epoch is weighted by the rows of each batch. */
+/* total += value · rows; count += rows: the mean over an epoch is weighted by the rows of each
+ * batch. */
 static int track(cn_tensor *total, cn_tensor *count, cn_tensor *value, cn_tensor *rows)
 {
     value = value->dtype == CN_FLOAT32 ? value : cn_cast(value, CN_FLOAT32);
@@ -278,7 +283,8 @@ static int trace_body(step *s)
     return code < 0 ? code : trace_metrics(s);
 }
 
-/* Metrics and slots are made before the trace, eagerly: what shapes they need is known from a call without a trace. */
+/* Metrics and slots are made before the trace, eagerly: what shapes they need is known from a call
+ * without a trace. */
 static int make_metrics(cn_model *model, const cn__feed *feed)
 {
     bool missing = false;
@@ -298,8 +304,10 @@ static int make_metrics(cn_model *model, const cn__feed *feed)
             cn_shape shape = batch_shape(feed->x[i], false);
             in[i] = cn__placeholder(input_dtype(model, feed->x[i], i), &shape, NULL);
         }
-        cn_call_args args = {
-            .size = sizeof args, .outputs = extra, .max_outputs = CN__MODEL_MAX_IO, .n_outputs = &n};
+        cn_call_args args = {.size = sizeof args,
+                             .outputs = extra,
+                             .max_outputs = CN__MODEL_MAX_IO,
+                             .n_outputs = &n};
         out[0] = cn_layer_call_with(model, feed->n_x, in, &args);
         for (int i = 1; i < n && i < CN__MODEL_MAX_IO; i++) {
             out[i] = extra[i - 1];
@@ -412,7 +420,9 @@ int cn__model_prepare(cn_model *model, cn__phase phase, const cn__feed *feed)
     return code;
 }
 
-/* Running ---------------------------------------------------------------------------------------------------------- */
+/* Running
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 cn__program *cn__model_program(cn_model *model, cn__phase phase, int64_t rows)
 {

@@ -38,7 +38,9 @@ int cn__model_list(const cn_model *model, bool input, cn_layer **out, int max);
 /* The graph between the model's inputs and outputs as a list of steps; made by cn_functional. */
 int cn__plan_make(cn_model *model);
 void cn__plan_free(cn_model *model);
-/* Whether ops outside layers are part of the graph, and the name of the first. */
+/* Whether a summary shows the model without connections; whether ops outside layers are part of the
+ * graph, and the name of the first. */
+bool cn__plan_is_chain(const cn_model *model);
 bool cn__plan_has_ops(const cn_model *model, const char **name);
 
 cn_model *cn__sequential_new(const char *name, bool trainable);

@@ -12,25 +12,31 @@ typedef struct cn__feed {
     int64_t rows;
 } cn__feed;
 
-/* Checks counts and lengths with Keras's words; y may be empty for predict. Weights: one for all outputs or one each. Class
- * weights are turned into weights of rows. Tensors belong to the current scope. */
+/* Checks counts and lengths with Keras's words; y may be empty for predict. Weights: one for all
+ * outputs or one each. Class weights are turned into weights of rows. Tensors belong to the current
+ * scope. */
 int cn__feed_make(cn__feed *feed, cn_model *model, cn__phase phase, const cn_tensors *x,
                   const cn_tensors *y, const cn_tensors *weights, const cn_floats *class_weight);
-/* Makes weights of layers, metrics and optimizer that are missing, and the trace of the phase for data like this. */
+/* Makes weights of layers, metrics and optimizer that are missing, and the trace of the phase for
+ * data like this. */
 int cn__model_prepare(cn_model *model, cn__phase phase, const cn__feed *feed);
-/* Runs the phase on rows [row0, row0 + rows) of the feed, or on index[0 … rows - 1]. outputs[i]: where output i goes. */
+/* Runs the phase on rows [row0, row0 + rows) of the feed, or on index[0 … rows - 1]. outputs[i]:
+ * where output i goes. */
 int cn__model_step(cn_model *model, cn__phase phase, const cn__feed *feed, int64_t row0,
                    int64_t rows, const int64_t *index, void *const *outputs);
 int cn__model_reset_metrics(cn_model *model);
-/* Scores so far, in the order of the model's Keras version (loss first; Keras 3 history sorts by name itself). */
+/* Scores so far, in the order of the model's Keras version (loss first; Keras 3 history sorts by
+ * name itself). */
 int cn__model_scores(cn_model *model, cn_scores *scores);
-/* The names of the scores, ended by NULL; known once a phase has been prepared. NULL and an error on failure. */
+/* The names of the scores, ended by NULL; known once a phase has been prepared. NULL and an error
+ * on failure. */
 const char *const *cn__model_names(cn_model *model);
 /* The shape of one row of an output, known after prepare. */
 const cn_shape *cn__model_output_shape(const cn_model *model, int index);
 cn_dtype cn__model_output_dtype(const cn_model *model, int index);
 void cn__model_forget_compile(cn_model *model);
-/* The plan of a phase for a number of rows, made at its first use; the model keeps the last sixteen. */
+/* The plan of a phase for a number of rows, made at its first use; the model keeps the last
+ * sixteen. */
 cn__program *cn__model_program(cn_model *model, cn__phase phase, int64_t rows);
 /* CN_EVALUE for a batch size below 1. */
 int cn__check_batch_size(int64_t batch);

@@ -22,7 +22,8 @@ static int run_node(const cn__node *node, cn_tensor **out)
         fill_arg(&in[i], node->in[i]);
     }
     for (int i = 0; i < node->n_out; i++) {
-        /* A view of a variable would change with it: what was read keeps its value, so it is copied. */
+        /* A view of a variable would change with it: what was read keeps its value, so it is
+         * copied. */
         if (node->op->flags & CN__OP_VIEW && !node->in[0]->variable) {
             out[i] = cn__tensor_view(node->in[0], &node->shape[i], 0);
         } else {
@@ -48,7 +49,8 @@ static int run_node(const cn__node *node, cn_tensor **out)
     return cn__run(&call);
 }
 
-/* Links eager results to the node they came from, for tapes and for losses that go back to the logits. */
+/* Links eager results to the node they came from, for tapes and for losses that go back to the
+ * logits. */
 static int link_outputs(cn__node *node, cn_tensor **out)
 {
     if (node->n_out > 1) {
@@ -83,7 +85,8 @@ static int record_symbolic(cn__trace *trace, cn__node *node, cn_tensor **out)
     return trace && node->op->flags & CN__OP_EFFECT ? cn__trace_effect(trace, node) : 0;
 }
 
-/* Inside a trace an op on constants alone is folded: it runs now. Variables, draws and effects wait for the program. */
+/* Inside a trace an op on constants alone is folded: it runs now. Variables, draws and effects wait
+ * for the program. */
 static bool is_symbolic(const cn__trace *trace, const cn__op *op, int n, cn_tensor *const *in)
 {
     bool variable = false;
@@ -111,6 +114,26 @@ static int check_inputs(const cn__op *op, int n, cn_tensor *const *in)
     return 0;
 }
 
+/* What an op in a trace reads of a tensor: of a variable that was assigned to, the new value,
+ * through a handle that gradients know as the variable and that does not lead back into what was
+ * assigned. */
+static cn_tensor *traced_value(cn__trace *trace, const cn__op *op, cn_tensor *t)
+{
+    cn_tensor *value = cn__trace_value(trace, t);
+    if (value == t || op == &cn__op_stop_gradient) {
+        return value;
+    }
+    cn_tensor *read = cn__trace_read(trace, t);
+    if (!read) {
+        read = cn_stop_gradient(value);
+        if (read) {
+            read->read_of = t;
+            cn__trace_set_read(trace, t, read);
+        }
+    }
+    return read;
+}
+
 cn_tensor *cn__apply(const cn__op *op, const cn__attrs *attrs, int n_in, cn_tensor *const *in,
                      cn_tensor **extra)
 {
@@ -120,7 +143,10 @@ cn_tensor *cn__apply(const cn__op *op, const cn__attrs *attrs, int n_in, cn_tens
     cn__trace *trace = cn__trace_current();
     cn_tensor *inputs[CN__MAX_INPUTS], *out[CN__MAX_OUTPUTS] = {0};
     for (int i = 0; i < n_in; i++) {
-        inputs[i] = trace ? cn__trace_value(trace, in[i]) : in[i];
+        inputs[i] = trace ? traced_value(trace, op, in[i]) : in[i];
+        if (!inputs[i]) {
+            return NULL;
+        }
     }
     cn__node *node = cn__node_new(op, attrs, n_in, inputs);
     if (!node) {
@@ -177,7 +203,8 @@ cn_dtype cn__float_dtype(cn_dtype dtype)
     return cn__dtype_is_float(dtype) ? dtype : CN_FLOAT32;
 }
 
-/* The smallest signed integer that holds both an unsigned of `bytes` and a signed one; JAX's and Keras 3's lattice. */
+/* The smallest signed integer that holds both an unsigned of `bytes` and a signed one; JAX's and
+ * Keras 3's lattice. */
 static cn_dtype promote_integers(cn_dtype a, cn_dtype b)
 {
     bool ua = a >= CN_UINT8, ub = b >= CN_UINT8;
@@ -227,7 +254,8 @@ cn_dtype cn__promote_dtypes(cn_dtype a, cn__weak weak_a, cn_dtype b, cn__weak we
 
 bool cn__promote(cn_tensor **a, cn_tensor **b, const char *who)
 {
-    if (cn__pending() || cn__expect(*a, CN__TENSOR, who) < 0 || cn__expect(*b, CN__TENSOR, who) < 0) {
+    if (cn__pending() || cn__expect(*a, CN__TENSOR, who) < 0 ||
+        cn__expect(*b, CN__TENSOR, who) < 0) {
         return false;
     }
     cn_dtype dtype = cn__promote_dtypes((*a)->dtype, (*a)->weak, (*b)->dtype, (*b)->weak);

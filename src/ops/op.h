@@ -1,4 +1,5 @@
-/* Applying ops: eagerly, under tapes, or into a graph that is being traced; and the list of all ops. */
+/* Applying ops: eagerly, under tapes, or into a graph that is being traced; and the list of all
+ * ops. */
 #ifndef CN_OPS_OP_H
 #define CN_OPS_OP_H
 
@@ -10,12 +11,14 @@ int cn__op_count(void);
 const cn__op *cn__op_at(int index);
 const cn__op *cn__op_find(const char *name);
 
-/* Applies an op to `n_in` tensors. Returns the first output (the others go to extra[0 … n_out - 2] if extra is not NULL),
- * or NULL and an error. A NULL input is an error naming the op. If any input is symbolic, or a graph is being traced in
- * this thread, a node is recorded; otherwise the kernel runs at once and active tapes record it. */
+/* Applies an op to `n_in` tensors. Returns the first output (the others go to extra[0 … n_out - 2]
+ * if extra is not NULL), or NULL and an error. A NULL input is an error naming the op. If any input
+ * is symbolic, or a graph is being traced in this thread, a node is recorded; otherwise the kernel
+ * runs at once and active tapes record it. */
 cn_tensor *cn__apply(const cn__op *op, const cn__attrs *attrs, int n_in, cn_tensor *const *in,
                      cn_tensor **extra);
-/* Inside cn__apply and gradients: whether anything wants the gradient of input i of the node (else leave it NULL). */
+/* Inside cn__apply and gradients: whether anything wants the gradient of input i of the node (else
+ * leave it NULL). */
 bool cn__wants_gradient(const cn__node *node, int i);
 /* Shorthands. */
 cn_tensor *cn__apply0(const cn__op *op, const cn__attrs *attrs);
@@ -24,7 +27,8 @@ cn_tensor *cn__apply2(const cn__op *op, const cn__attrs *attrs, cn_tensor *a, cn
 cn_tensor *cn__apply3(const cn__op *op, const cn__attrs *attrs, cn_tensor *a, cn_tensor *b,
                       cn_tensor *c);
 
-/* Promotes two operands as Keras 3 does (weak numbers first) and casts where needed; false and an error if they cannot mix. */
+/* Promotes two operands as Keras 3 does (weak numbers first) and casts where needed; false and an
+ * error if they cannot mix. */
 bool cn__promote(cn_tensor **a, cn_tensor **b, const char *who);
 cn_dtype cn__promote_dtypes(cn_dtype a, cn__weak weak_a, cn_dtype b, cn__weak weak_b);
 /* The dtype that true division, mean, exp … of this dtype gives: integers and bool give float32. */

@@ -2,6 +2,7 @@
 #include <cornu/random.h>
 
 #include "core/random.h"
+#include "graph/trace.h"
 #include "ops/support.h"
 
 const cn_random_uniform_args cn_random_uniform_defaults = {.size = sizeof(cn_random_uniform_args),
@@ -155,7 +156,9 @@ static int64_t key_of(int64_t seed)
 static cn_tensor *counter_or_zero(cn_tensor *counter)
 {
     if (!counter) {
-        return cn_scalar(0, CN_INT64);
+        /* A traced function draws anew each time that it runs. */
+        const cn__trace *trace = cn__trace_current();
+        return trace && trace->random_counter ? trace->random_counter : cn_scalar(0, CN_INT64);
     }
     return cn__check_tensor(counter, "counter") && counter->dtype != CN_INT64
                ? cn_cast(counter, CN_INT64)

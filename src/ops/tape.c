@@ -1,4 +1,5 @@
-/* Tapes and the one backward walk: gradients of nodes, last made first, each written in terms of ops. */
+/* Tapes and the one backward walk: gradients of nodes, last made first, each written in terms of
+ * ops. */
 #include "ops/tape.h"
 
 #include "graph/trace.h"
@@ -172,6 +173,7 @@ int cn_tape_resume_recording(cn_tape *tape)
 /* Watched itself, or a trainable variable under a tape that watches what it reads. */
 static bool is_leaf(const cn_tape *tape, const cn_tensor *t)
 {
+    t = t->read_of ? t->read_of : t;
     if (t->variable && t->variable->trainable && (!tape || tape->watch_accessed)) {
         return true;
     }
@@ -191,6 +193,15 @@ static bool on_tape(const cn_tape *tape, const cn__node *node)
         }
     }
     return !tape;
+}
+
+bool cn__tape_active(void)
+{
+    const cn_tape *tape = innermost;
+    while (tape && !tape->recording) {
+        tape = tape->outer;
+    }
+    return tape != NULL;
 }
 
 bool cn__tape_records(const cn__node *node)
@@ -312,11 +323,16 @@ static int by_serial(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* The same tensor, another handle on the same output, or a read of the variable. */
+static bool same_tensor(const cn_tensor *s, const cn_tensor *t)
+{
+    return s == t || t->read_of == s || (s->node && s->node == t->node && s->output == t->output);
+}
+
 static bool is_source(const walk *w, const cn_tensor *t)
 {
     for (int i = 0; i < w->n_sources; i++) {
-        const cn_tensor *s = w->sources[i];
-        if (s == t || (s->node && s->node == t->node && s->output == t->output)) {
+        if (same_tensor(w->sources[i], t)) {
             return !w->tape || is_leaf(w->tape, t) || t->node;
         }
     }
@@ -328,7 +344,8 @@ static bool input_counts(const cn__node *node, int i)
     return !(node->op->shape_only >> i & 1) && cn__dtype_is_float(node->in[i]->dtype);
 }
 
-/* Collects what is behind the targets, in the order in which it was made, and marks what leads to a source. */
+/* Collects what is behind the targets, in the order in which it was made, and marks what leads to a
+ * source. */
 static int collect(walk *w, int n_targets, cn_tensor *const *targets)
 {
     int code = cn__grow((void **)&w->visits, &w->capacity, 64, sizeof *w->visits);
@@ -382,8 +399,7 @@ static int deliver(walk *w, cn_tensor *t, cn_tensor *g)
 {
     int code = 0;
     for (int i = 0; i < w->n_sources && code == 0; i++) {
-        const cn_tensor *s = w->sources[i];
-        if (s == t || (s->node && s->node == t->node && s->output == t->output)) {
+        if (same_tensor(w->sources[i], t)) {
             if (!w->tape || t->node || is_leaf(w->tape, t)) {
                 code = accumulate(&w->grads[i], g);
             }

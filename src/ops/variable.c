@@ -34,7 +34,8 @@ cn_tensor *cn_variable_with(cn_tensor *initial, const cn_variable_args *given)
     return t;
 }
 
-/* The value in the variable's dtype and shape, or NULL: shapes must agree, as in TensorFlow; a number fills a scalar only. */
+/* The value in the variable's dtype and shape, or NULL: shapes must agree, as in TensorFlow; a
+ * number fills a scalar only. */
 static cn_tensor *fit_value(cn_tensor *variable, cn_tensor *value, const char *who)
 {
     if (!cn__check_tensor(variable, who) || !cn__check_tensor(value, who)) {

@@ -1,4 +1,5 @@
-/* Which public ops Cornu's own kernels run: products, softmax, sums and conversions of float32 arrays. */
+/* Which public ops Cornu's own kernels run: products, softmax, sums and conversions of float32
+ * arrays. */
 #include "kernels/cpu/conv_claims.h"
 #include "kernels/cpu/cpu.h"
 #include "kernels/registry.h"
@@ -15,9 +16,12 @@ static int64_t length(const cn__arg *arg, int from_end)
     return arg->shape.dim[arg->shape.rank - from_end];
 }
 
-/* matmul ----------------------------------------------------------------------------------------------------------- */
+/* matmul
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
-/* A product as batches of (m, k)·(k, n); a weight shared by all batches makes one tall product of them. */
+/* A product as batches of (m, k)·(k, n); a weight shared by all batches makes one tall product of
+ * them. */
 typedef struct product {
     int64_t batches, m, n, k;
     bool ta, tb, shared;
@@ -81,10 +85,18 @@ static int run_matmul(const cn__call *call, int64_t begin, int64_t end)
         int64_t rows = r0 + ROWS_A_UNIT < p.m ? ROWS_A_UNIT : p.m - r0;
         const float *ab = a + batch * p.m * p.k + (p.ta ? r0 : r0 * p.k);
         const float *bb = b + (p.shared ? 0 : batch * p.k * p.n);
-        cn__sgemm g = {.m = rows, .n = p.n, .k = p.k, .alpha = 1, .a = ab,
-                       .lda = p.ta ? p.m : p.k, .trans_a = p.ta, .b = bb,
-                       .ldb = p.tb ? p.k : p.n, .trans_b = p.tb,
-                       .c = c + (batch * p.m + r0) * p.n, .ldc = p.n};
+        cn__sgemm g = {.m = rows,
+                       .n = p.n,
+                       .k = p.k,
+                       .alpha = 1,
+                       .a = ab,
+                       .lda = p.ta ? p.m : p.k,
+                       .trans_a = p.ta,
+                       .b = bb,
+                       .ldb = p.tb ? p.k : p.n,
+                       .trans_b = p.tb,
+                       .c = c + (batch * p.m + r0) * p.n,
+                       .ldc = p.n};
         cn__cpu_get()->sgemm(&g, call->scratch);
     }
     return 0;
@@ -96,7 +108,8 @@ static const cn__kernel matmul_kernel = {.name = "cpu",
                                          .scratch_bytes = scratch_matmul,
                                          .run = run_matmul};
 
-/* Rows along the last axis ----------------------------------------------------------------------------------------- */
+/* Rows along the last axis
+ * ----------------------------------------------------------------------------------------- */
 
 enum { ROWS_OF_UNIT = 16 };
 
@@ -156,13 +169,14 @@ static int run_argmax(const cn__call *call, int64_t begin, int64_t end)
 static const cn__kernel argmax_kernel = {
     .name = "cpu", .claims = claims_argmax, .units = units_rows, .run = run_argmax};
 
-/* Sums over the rows of a matrix, as a bias's gradient wants ------------------------------------------------------- */
+/* Sums over the rows of a matrix, as a bias's gradient wants
+ * ------------------------------------------------------- */
 
 static bool claims_column_sum(const cn__call *call)
 {
     const cn__arg *x = &call->in[0], *y = &call->out[0];
-    if (!is_f32(x) || x->shape.rank < 2 || y->shape.rank != 1 ||
-        y->shape.dim[0] != length(x, 1) || rows_of(x) < 2 || length(x, 1) < 2) {
+    if (!is_f32(x) || x->shape.rank < 2 || y->shape.rank != 1 || y->shape.dim[0] != length(x, 1) ||
+        rows_of(x) < 2 || length(x, 1) < 2) {
         return false;
     }
     if (call->op == &cn__op_sum_like) {
@@ -194,34 +208,25 @@ static int run_column_sum(const cn__call *call, int64_t begin, int64_t end)
     return 0;
 }
 
-static const cn__kernel column_sum_kernel = {.name = "cpu",
-                                             .claims = claims_column_sum,
-                                             .units = units_column_sum,
-                                             .run = run_column_sum};
+static const cn__kernel column_sum_kernel = {
+    .name = "cpu", .claims = claims_column_sum, .units = units_column_sum, .run = run_column_sum};
 
-/* Conversions ------------------------------------------------------------------------------------------------------ */
+/* Conversions
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static int element(cn_dtype dtype)
 {
     switch (dtype) {
-    case CN_FLOAT32:
-        return CN__EL_F32;
-    case CN_UINT8:
-        return CN__EL_U8;
-    case CN_INT32:
-        return CN__EL_I32;
-    case CN_INT64:
-        return CN__EL_I64;
-    case CN_BOOL:
-        return CN__EL_BOOL;
-    case CN_FLOAT16:
-        return CN__EL_F16;
-    case CN_BFLOAT16:
-        return CN__EL_BF16;
-    case CN_FLOAT64:
-        return CN__EL_F64;
-    default:
-        return -1;
+    case CN_FLOAT32: return CN__EL_F32;
+    case CN_UINT8: return CN__EL_U8;
+    case CN_INT32: return CN__EL_I32;
+    case CN_INT64: return CN__EL_I64;
+    case CN_BOOL: return CN__EL_BOOL;
+    case CN_FLOAT16: return CN__EL_F16;
+    case CN_BFLOAT16: return CN__EL_BF16;
+    case CN_FLOAT64: return CN__EL_F64;
+    default: return -1;
     }
 }
 

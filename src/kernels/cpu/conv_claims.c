@@ -1,4 +1,5 @@
-/* Convolutions and pools of any geometry on Cornu's own kernels: the long tail that no block claims. */
+/* Convolutions and pools of any geometry on Cornu's own kernels: the long tail that no block
+ * claims. */
 #include "kernels/cpu/conv_claims.h"
 
 #include "kernels/cpu/conv.h"
@@ -12,7 +13,8 @@ static bool narrow(int64_t value, int *to)
     return value >= 0 && value <= INT32_MAX;
 }
 
-/* The geometry of a convolution between x (batch, spatial…, cin) and y, with the kernel's shape; false if it is out of range. */
+/* The geometry of a convolution between x (batch, spatial…, cin) and y, with the kernel's shape;
+ * false if it is out of range. */
 static bool convolution_of(const cn__attrs *attrs, const cn_shape *x, const cn_shape *kernel,
                            const cn_shape *y, cn__convnd *s)
 {
@@ -65,8 +67,8 @@ static float *after_packed(const cn__convnd *s, void *scratch)
 /* conv(x, kernel) */
 static bool forward_of(const cn__call *call, cn__convnd *s)
 {
-    return convolution_of(call->attrs, &call->in[0].shape, &call->in[1].shape,
-                          &call->out[0].shape, s);
+    return convolution_of(call->attrs, &call->in[0].shape, &call->in[1].shape, &call->out[0].shape,
+                          s);
 }
 
 static bool claims_conv(const cn__call *call)
@@ -101,8 +103,8 @@ const cn__kernel cn__cpu_conv = {.name = "cpu",
 /* conv_gradient_input(g, kernel[, ref]) */
 static bool data_gradient_of(const cn__call *call, cn__convnd *s)
 {
-    return convolution_of(call->attrs, &call->out[0].shape, &call->in[1].shape,
-                          &call->in[0].shape, s);
+    return convolution_of(call->attrs, &call->out[0].shape, &call->in[1].shape, &call->in[0].shape,
+                          s);
 }
 
 static bool claims_gradient_input(const cn__call *call)
@@ -111,7 +113,8 @@ static bool claims_gradient_input(const cn__call *call)
     if (!floats(call, 2) || !data_gradient_of(call, &s)) {
         return false;
     }
-    /* A transposed convolution may ask for an input that the forward rule does not give this output for. */
+    /* A transposed convolution may ask for an input that the forward rule does not give this output
+     * for. */
     const cn_shape *g = &call->in[0].shape;
     for (int a = 0; a < g->rank - 2; a++) {
         if (s.out[3 - (g->rank - 2) + a] != g->dim[1 + a]) {
@@ -144,11 +147,12 @@ const cn__kernel cn__cpu_conv_gradient_input = {.name = "cpu",
                                                 .scratch_bytes = scratch_gradient_input,
                                                 .run = run_gradient_input};
 
-/* conv_gradient_kernel(x, g, ref): one unit, since it sums over the images in order; programs cut it by chunks. */
+/* conv_gradient_kernel(x, g, ref): one unit, since it sums over the images in order; programs cut
+ * it by chunks. */
 static bool kernel_gradient_of(const cn__call *call, cn__convnd *s)
 {
-    return convolution_of(call->attrs, &call->in[0].shape, &call->out[0].shape,
-                          &call->in[1].shape, s);
+    return convolution_of(call->attrs, &call->in[0].shape, &call->out[0].shape, &call->in[1].shape,
+                          s);
 }
 
 static bool claims_gradient_kernel(const cn__call *call)
@@ -169,9 +173,8 @@ static bool claims_gradient_kernel(const cn__call *call)
 static size_t scratch_gradient_kernel(const cn__call *call)
 {
     cn__convnd s;
-    return kernel_gradient_of(call, &s)
-               ? (size_t)cn__conv_get()->convnd_scratch(&s) * sizeof(float)
-               : 0;
+    return kernel_gradient_of(call, &s) ? (size_t)cn__conv_get()->convnd_scratch(&s) * sizeof(float)
+                                        : 0;
 }
 
 static int run_gradient_kernel(const cn__call *call, int64_t begin, int64_t end)
@@ -191,7 +194,9 @@ const cn__kernel cn__cpu_conv_gradient_kernel = {.name = "cpu",
                                                  .scratch_bytes = scratch_gradient_kernel,
                                                  .run = run_gradient_kernel};
 
-/* Pools ------------------------------------------------------------------------------------------------------------ */
+/* Pools
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool pool_of(const cn__attrs *attrs, const cn_shape *x, cn__pool_kind kind, cn__poolnd *s)
 {

@@ -1,10 +1,12 @@
-/* What oneDNN runs: large products of float32 matrices, one thread a call, split by rows over our own threads. */
+/* What oneDNN runs: large products of float32 matrices, one thread a call, split by rows over our
+ * own threads. */
 #include "kernels/registry.h"
 
 #include <dnnl.h>
 #include <string.h>
 
-/* oneDNN's Debian build brings OpenMP along; inside our pool each of its calls must stay on its thread. */
+/* oneDNN's Debian build brings OpenMP along; inside our pool each of its calls must stay on its
+ * thread. */
 extern void omp_set_num_threads(int threads) __attribute__((weak));
 
 typedef struct product {
@@ -52,13 +54,13 @@ static int run_matmul(const cn__call *call, int64_t begin, int64_t end)
     }
     for (int64_t u = begin; u < end; u++) {
         int64_t r0 = u * ROWS_A_UNIT, rows = r0 + ROWS_A_UNIT < p.m ? ROWS_A_UNIT : p.m - r0;
-        dnnl_status_t status =
-            dnnl_sgemm(p.ta ? 'T' : 'N', p.tb ? 'T' : 'N', rows, p.n, p.k, 1.0f,
-                       a + (p.ta ? r0 : r0 * p.k), p.ta ? p.m : p.k, b, p.tb ? p.k : p.n, 0.0f,
-                       c + r0 * p.n, p.n);
+        dnnl_status_t status = dnnl_sgemm(p.ta ? 'T' : 'N', p.tb ? 'T' : 'N', rows, p.n, p.k, 1.0f,
+                                          a + (p.ta ? r0 : r0 * p.k), p.ta ? p.m : p.k, b,
+                                          p.tb ? p.k : p.n, 0.0f, c + r0 * p.n, p.n);
         if (status != dnnl_success) {
-            return cn__fail(CN_ENOMEM, "oneDNN could not make a product of (%lld, %lld) and (%lld, "
-                                       "%lld): status %d",
+            return cn__fail(CN_ENOMEM,
+                            "oneDNN could not make a product of (%lld, %lld) and (%lld, "
+                            "%lld): status %d",
                             (long long)p.m, (long long)p.k, (long long)p.k, (long long)p.n,
                             (int)status);
         }
