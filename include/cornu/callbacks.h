@@ -9,10 +9,6 @@
 extern "C" {
 #endif
 
-/* Logs
- * ----------------------------------------------------------------------------------------------------------
- */
-
 /* The numbers of a batch or an epoch by name, in Keras's order. A hook may add to them. */
 CN_API double cn_logs_get(const cn_logs *logs, const char *name, double otherwise);
 CN_API bool cn_logs_has(const cn_logs *logs, const char *name);
@@ -22,10 +18,6 @@ CN_API int cn_logs_count(const cn_logs *logs);
 /* The i-th name, NULL past the end; the i-th value, NaN past it. */
 CN_API const char *cn_logs_name_at(const cn_logs *logs, int index);
 CN_API double cn_logs_value_at(const cn_logs *logs, int index);
-
-/* Histories
- * -----------------------------------------------------------------------------------------------------
- */
 
 /* The values of `name`, one an epoch (fewer for val_… with validation_freq), and how many in *n,
  * which may be NULL. NULL if there are none. They belong to the history. */
@@ -37,9 +29,6 @@ CN_API const int64_t *cn_history_epochs(const cn_history *history, int64_t *n);
 /* {"loss": [0.5, 0.4], …} as Python's json.dumps writes history.history; a string of the current
  * scope. */
 CN_API const char *cn_history_json(const cn_history *history);
-
-/* Callbacks of one's own
- * ------------------------------------------------------------------------------------------ */
 
 /* A callback class. Every hook may be NULL; it returns 0, or a negative CN_E… with an error by
  * cn_fail, which ends the training. Epochs and batches count from 0. */
@@ -81,9 +70,6 @@ CN_API int cn_register_callback(const cn_callback_class *cls, const char *packag
 /* A callback from a name, an object, or {"class_name": "EarlyStopping", "config": {"patience": 3}}.
  */
 CN_API cn_callback *cn_callback_get(cn_identifier identifier);
-
-/* Built-in callbacks
- * ---------------------------------------------------------------------------------------------- */
 
 /* keras.callbacks.LambdaCallback: functions instead of a class; `user` is handed to each. */
 typedef struct cn_callback_lambda_args {
@@ -220,10 +206,6 @@ CN_API cn_callback *cn_callback_csv_logger_with(const cn_callback_csv_logger_arg
 #define cn__callback_csv_logger(file, ...)                                                         \
     CN__CALL(cn_callback_csv_logger_with, cn_callback_csv_logger_args,                             \
              CN_CALLBACK_CSV_LOGGER_DEFAULTS CN__COMMA.filename = (file), __VA_ARGS__)
-
-/* Output
- * ----------------------------------------------------------------------------------------------------------
- */
 
 /* Where everything goes that Keras itself prints: bars, lines of callbacks, summaries. NULL:
  * standard output again. */

@@ -51,9 +51,6 @@ CN_API cn_tensor *cn_loss_values(const cn_loss *loss, cn_tensor *y_true, cn_tens
 /* A loss from a name ("mse"), JSON or object. */
 CN_API cn_loss *cn_loss_get(cn_identifier identifier);
 
-/* Cross-entropies
- * --------------------------------------------------------------------------------------------- */
-
 /* keras.losses.BinaryCrossentropy: mean over `axis` of -(y log p + (1 - y) log(1 - p)), p clipped
  * to [1e-7, 1 - 1e-7]. If y_pred is what sigmoid gave, the loss goes back to the logits, where
  * nothing is clipped. y is smoothed to y (1 - s) + s / 2. */
@@ -168,9 +165,6 @@ CN_API cn_loss *cn_loss_categorical_generalized_cross_entropy_with(
              cn_loss_categorical_generalized_cross_entropy_args,                                   \
              CN_LOSS_CATEGORICAL_GENERALIZED_CROSS_ENTROPY_DEFAULTS, __VA_ARGS__)
 
-/* Regression, with the mean over the last axis
- * ------------------------------------------------------------------ */
-
 /* keras.losses.MeanSquaredError: mean((y - p)^2). */
 CN_API cn_loss *cn_loss_mean_squared_error_with(const cn_loss_args *args);
 #define cn_loss_mean_squared_error(...)                                                            \
@@ -206,9 +200,6 @@ CN_API extern const cn_loss_huber_args cn_loss_huber_defaults;
 CN_API cn_loss *cn_loss_huber_with(const cn_loss_huber_args *args);
 #define cn_loss_huber(...)                                                                         \
     CN__CALL(cn_loss_huber_with, cn_loss_huber_args, CN_LOSS_HUBER_DEFAULTS, __VA_ARGS__)
-
-/* Margins, distributions, similarities
- * -------------------------------------------------------------------------- */
 
 /* keras.losses.Hinge: mean(max(1 - y p, 0)); labels 0 and 1 are read as -1 and 1 if there are no
  * others. */

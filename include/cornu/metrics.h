@@ -68,10 +68,6 @@ CN_API cn_tensor *cn_metric_result(cn_metric *metric);
 CN_API int cn_metric_reset(cn_metric *metric);
 CN_API const char *cn_metric_name(const cn_metric *metric);
 
-/* Means, accuracies
- * ------------------------------------------------------------------------------------------------
- */
-
 /* keras.metrics.Mean: the weighted mean of all values. */
 CN_API cn_metric *cn_metric_mean_with(const cn_metric_args *args);
 #define cn_metric_mean(...)                                                                        \
@@ -145,9 +141,6 @@ CN_API cn_metric *cn_metric_sparse_top_k_categorical_accuracy_with(
     CN__CALL(cn_metric_sparse_top_k_categorical_accuracy_with,                                     \
              cn_metric_sparse_top_k_categorical_accuracy_args,                                     \
              CN_METRIC_SPARSE_TOP_K_CATEGORICAL_ACCURACY_DEFAULTS, __VA_ARGS__)
-
-/* Losses as metrics: means of the loss's values
- * ---------------------------------------------------------------------- */
 
 /* keras.metrics.BinaryCrossentropy. */
 typedef struct cn_metric_binary_crossentropy_args {
@@ -265,10 +258,6 @@ CN_API cn_metric *cn_metric_cosine_similarity_with(const cn_metric_cosine_simila
     CN__CALL(cn_metric_cosine_similarity_with, cn_metric_cosine_similarity_args,                   \
              CN_METRIC_COSINE_SIMILARITY_DEFAULTS, __VA_ARGS__)
 
-/* Regression
- * --------------------------------------------------------------------------------------------------------
- */
-
 /* keras.metrics.RootMeanSquaredError: the root of the mean of all squared differences. */
 CN_API cn_metric *cn_metric_root_mean_squared_error_with(const cn_metric_args *args);
 #define cn_metric_root_mean_squared_error(...)                                                     \
@@ -319,9 +308,6 @@ CN_API cn_metric *cn_metric_concordance_correlation_with(
 #define cn_metric_concordance_correlation(...)                                                     \
     CN__CALL(cn_metric_concordance_correlation_with, cn_metric_concordance_correlation_args,       \
              CN_METRIC_CONCORDANCE_CORRELATION_DEFAULTS, __VA_ARGS__)
-
-/* Counts of right and wrong decisions
- * --------------------------------------------------------------------------------- */
 
 /* keras.metrics.TruePositives: the weight of positives that were predicted, for each threshold. */
 typedef struct cn_metric_true_positives_args {

@@ -110,10 +110,6 @@ CN_API int cn_optimizer_finalize(cn_optimizer *optimizer, int n, cn_tensor *cons
 /* loss times loss_scale_factor, if there is one (scale_loss). */
 CN_API cn_tensor *cn_optimizer_scale_loss(const cn_optimizer *optimizer, cn_tensor *loss);
 
-/* Optimizers
- * ----------------------------------------------------------------------------------------------------
- */
-
 /* keras.optimizers.SGD: w -= lr g; with momentum m = momentum m - lr g, w += m, or by Nesterov w +=
  * momentum m - lr g. */
 typedef struct cn_optimizer_sgd_args {
@@ -358,10 +354,6 @@ CN_API cn_optimizer *cn_optimizer_schedule_free_adamw_with(
 #define cn_optimizer_schedule_free_adamw(...)                                                      \
     CN__CALL(cn_optimizer_schedule_free_adamw_with, cn_optimizer_schedule_free_adamw_args,         \
              CN_OPTIMIZER_SCHEDULE_FREE_ADAMW_DEFAULTS, __VA_ARGS__)
-
-/* Schedules
- * -----------------------------------------------------------------------------------------------------
- */
 
 /* The learning rate at `step` (an integer scalar tensor), float32. */
 typedef struct cn_schedule_class {

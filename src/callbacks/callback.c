@@ -85,9 +85,6 @@ cn_callback *cn_callback_get(cn_identifier identifier)
     return callback ? cn__into_scope(callback) : NULL;
 }
 
-/* What built-in callbacks share
- * ----------------------------------------------------------------------------------- */
-
 int cn__callback_need_model(const cn_callback *self)
 {
     if (self->model && self->view) {
@@ -103,10 +100,6 @@ void cn__callback_stop(cn_callback *self)
         self->view->stop_training(self->model);
     }
 }
-
-/* LambdaCallback
- * --------------------------------------------------------------------------------------------------
- */
 
 #define PLAIN(hook)                                                                                \
     static int lambda_##hook(cn_callback *self, cn_logs *logs)                                     \
@@ -154,10 +147,6 @@ cn_callback *cn_callback_lambda_with(const cn_callback_lambda_args *args)
 {
     return cn_callback_new(&cn__callback_lambda, args);
 }
-
-/* History
- * ---------------------------------------------------------------------------------------------------------
- */
 
 typedef struct history_state {
     cn_history *history; /* owned */
@@ -215,10 +204,6 @@ cn_history *cn_callback_history_of(const cn_callback *callback)
     }
     return ((history_state *)callback->state)->history;
 }
-
-/* TerminateOnNaN
- * --------------------------------------------------------------------------------------------------
- */
 
 static int check_loss(cn_callback *self, int64_t batch, cn_logs *logs)
 {

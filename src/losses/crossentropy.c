@@ -75,10 +75,6 @@ static bool same_shape(const cn_tensor *target, const cn_tensor *output, int ker
     return same;
 }
 
-/* Binary
- * --------------------------------------------------------------------------------------------------------
- */
-
 /* One value an element. tf.keras adds epsilon inside the logarithms of the clipped probabilities as
  * well. */
 static cn_tensor *binary_elements(cn_tensor *y, cn_tensor *p, bool from_logits, int keras)
@@ -142,10 +138,6 @@ static cn_tensor *binary_focal_crossentropy(const cn_loss *self, cn_tensor *y_tr
     return mean_over(focal, a->axis);
 }
 
-/* Categorical
- * ---------------------------------------------------------------------------------------------------
- */
-
 /* tf.keras counts the classes along the loss's axis, Keras 3 always along the last. */
 static cn_tensor *smooth_classes(cn_tensor *y, double smoothing, int64_t axis, int keras)
 {
@@ -192,10 +184,6 @@ static cn_tensor *categorical_focal_crossentropy(const cn_loss *self, cn_tensor 
     cn_tensor *weight = cn_multiply(cn_power(cn_subtract(1.0, p), a->gamma), a->alpha);
     return cn_sum_axes(cn_multiply(weight, cce), 1, &axis, false);
 }
-
-/* Sparse
- * --------------------------------------------------------------------------------------------------------
- */
 
 /* Class numbers without a last axis of length 1, as integers. */
 static cn_tensor *labels_of(cn_tensor *y_true, const cn_tensor *y_pred)
@@ -266,10 +254,6 @@ static cn_tensor *categorical_generalized_cross_entropy(const cn_loss *self, cn_
     cn_tensor *p = cn__last_sum(cn_multiply(y_pred, hot));
     return cn_divide(cn_subtract(1.0, cn_power(p, a->q)), a->q);
 }
-
-/* Records
- * -------------------------------------------------------------------------------------------------------
- */
 
 #define T cn_loss_binary_crossentropy_args
 static const cn_field binary_crossentropy_fields[] = {CN_FIELD(T, BOOL, from_logits),

@@ -143,9 +143,6 @@ cn_loss *cn__loss_resolve(cn_identifier identifier, const cn_shape *y_true, cons
     return cn__resolve(CN__LOSS, identifier, "loss");
 }
 
-/* A user's function
- * --------------------------------------------------------------------------------------------- */
-
 static cn_tensor *call_function(const cn_loss *self, cn_tensor *y_true, cn_tensor *y_pred)
 {
     return self->function(cn__like(y_true, y_pred), y_pred, self->user);
@@ -174,10 +171,6 @@ cn_loss *cn_loss_from(cn_tensor *(*function)(cn_tensor *y_true, cn_tensor *y_pre
     }
     return loss;
 }
-
-/* Calling
- * -------------------------------------------------------------------------------------------------------
- */
 
 cn_tensor *cn__loss_values(const cn_loss *loss, cn_tensor *y_true, cn_tensor *y_pred)
 {

@@ -118,10 +118,6 @@ cn_tensor *cn__mean_result(cn_metric *self)
     return cn__divide_no_nan(self->variables[TOTAL], self->variables[COUNT]);
 }
 
-/* Mean and Sum
- * ------------------------------------------------------------------------------------------------------
- */
-
 static int update_mean(cn_metric *self, cn_tensor *y_true, cn_tensor *y_pred, cn_tensor *weights)
 {
     return cn__mean_update(self, y_pred ? y_pred : y_true, weights);
@@ -147,9 +143,6 @@ static cn_tensor *result_sum(cn_metric *self)
 CN__METRIC_PLAIN(mean, "Mean", NULL, .init = cn__mean_init, .update = update_mean,
                  .result = cn__mean_result)
 CN__METRIC_PLAIN(sum, "Sum", NULL, .init = init_sum, .update = update_sum, .result = result_sum)
-
-/* Means of functions and losses
- * --------------------------------------------------------------------------------------- */
 
 cn_tensor *cn__loss_metric_values(const cn_metric *self, cn_tensor *y_true, cn_tensor *y_pred)
 {

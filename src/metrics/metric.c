@@ -177,10 +177,6 @@ int cn__metric_direction(const cn_metric *metric)
     return direction ? direction : metric->loss ? -1 : 0;
 }
 
-/* Variables
- * -----------------------------------------------------------------------------------------------------
- */
-
 static int fill(cn_tensor *variable, double value)
 {
     char *data = cn__data_write(variable);
@@ -265,10 +261,6 @@ int cn_metric_reset(cn_metric *self)
     }
     return 0;
 }
-
-/* Updating
- * ------------------------------------------------------------------------------------------------------
- */
 
 static int update(cn_metric *self, cn_tensor *y_true, cn_tensor *y_pred, cn_tensor *sample_weight)
 {

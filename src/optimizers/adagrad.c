@@ -3,10 +3,6 @@
 
 #include <math.h>
 
-/* Adagrad
- * -------------------------------------------------------------------------------------------------------
- */
-
 static int check_adagrad(cn_optimizer *self)
 {
     cn_optimizer_adagrad_args *a = self->base.args;
@@ -44,10 +40,6 @@ static int update_adagrad(cn_optimizer *self, cn_tensor *w, cn_tensor *g, cn_ten
         self->legacy ? cn_add(cn_sqrt(sum), a->epsilon) : cn_sqrt(cn_add(sum, a->epsilon));
     return cn__assign_sub(w, cn_divide(cn_multiply(rate, g), size));
 }
-
-/* Adadelta
- * ------------------------------------------------------------------------------------------------------
- */
 
 enum { SQUARES, MOVES };
 

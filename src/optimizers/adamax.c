@@ -21,10 +21,6 @@ static cn_tensor *power(double base, cn_tensor *exponent)
     return cn_power(cn_scalar(base, CN_FLOAT32), exponent);
 }
 
-/* Adamax
- * --------------------------------------------------------------------------------------------------------
- */
-
 /* shared[0] = 1 - beta_1^t */
 static int prepare_adamax(cn_optimizer *self, cn_tensor *rate, cn_tensor *step, cn_tensor **shared)
 {
@@ -49,10 +45,6 @@ static int update_adamax(cn_optimizer *self, cn_tensor *w, cn_tensor *g, cn_tens
     return cn__assign_sub(
         w, cn_divide(cn_multiply(rate, m), cn_multiply(shared[0], cn_add(u, a->epsilon))));
 }
-
-/* Nadam
- * ---------------------------------------------------------------------------------------------------------
- */
 
 /* A legacy Nadam's "decay" is that of its momentum, not of its learning rate. */
 static int check_nadam(cn_optimizer *self)

@@ -92,10 +92,6 @@ static int collect(cn_optimizer *self, step *s, int n, cn_tensor *const *gradien
     return 0;
 }
 
-/* Clipping
- * ------------------------------------------------------------------------------------------------------
- */
-
 static cn_tensor *sum_of_squares(cn_tensor *g)
 {
     return cn_sum_axes(cn_square(g), -1, NULL, false);
@@ -181,9 +177,6 @@ static void clip(const cn_optimizer *self, step *s)
     }
 }
 
-/* Decay and updates
- * --------------------------------------------------------------------------------------------- */
-
 static bool decays(const cn_optimizer *self, const cn_tensor *variable)
 {
     for (int i = 0; i < self->n_excluded; i++) {
@@ -235,9 +228,6 @@ static int update_all(cn_optimizer *self, step *s)
     }
     return code;
 }
-
-/* Accumulation: in a trace both ways are taken and the right values are chosen.
- * --------------------------------- */
 
 /* Everything that an update assigns to: fills `out` and returns how many. */
 static int64_t targets(const cn_optimizer *self, const step *s, cn_tensor **out)
@@ -300,9 +290,6 @@ static int accumulate(cn_optimizer *self, step *s, int64_t steps)
     }
     return trace ? choose_updates(self, s, trace, due) : update_all(self, s);
 }
-
-/* Moving averages, constraints
- * ---------------------------------------------------------------------------------- */
 
 static int average(cn_optimizer *self, cn_tensor *count)
 {

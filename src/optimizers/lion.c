@@ -1,10 +1,6 @@
 /* Lion and Lamb: steps by sign, and steps in proportion to the weights. */
 #include "optimizers/optimizer.h"
 
-/* Lion
- * ----------------------------------------------------------------------------------------------------------
- */
-
 static int check_lion(cn_optimizer *self)
 {
     const cn_optimizer_lion_args *a = self->base.args;
@@ -36,10 +32,6 @@ static int update_lion(cn_optimizer *self, cn_tensor *w, cn_tensor *g, cn_tensor
     int code = cn__assign_sub(w, move);
     return code < 0 ? code : (cn_assign)(m, next);
 }
-
-/* Lamb
- * ----------------------------------------------------------------------------------------------------------
- */
 
 enum { MOMENTUM, VELOCITY };
 

@@ -9,9 +9,6 @@
 
 extern const cn_optimizer_class cn__optimizer_muon;
 
-/* Making and ending
- * --------------------------------------------------------------------------------------------- */
-
 static int count_set(double a, double b, double c)
 {
     return !isnan(a) + !isnan(b) + !isnan(c);
@@ -265,10 +262,6 @@ cn_optimizer *cn_optimizer_get(cn_identifier identifier)
     cn_optimizer *optimizer = cn__resolve(CN__OPTIMIZER, identifier, "optimizer");
     return optimizer ? cn__into_scope(optimizer) : NULL;
 }
-
-/* Variables
- * -----------------------------------------------------------------------------------------------------
- */
 
 /* What Keras calls the slot of a variable: adam/dense_kernel_momentum, Adam/m/dense/kernel:0,
  * Adam/dense/kernel/m:0. */
@@ -549,10 +542,6 @@ cn_tensor *cn_optimizer_scalar(const cn_optimizer *self)
 {
     return cn__expect(self, CN__OPTIMIZER, "cn_optimizer_scalar") < 0 ? NULL : self->scalar;
 }
-
-/* Learning rate
- * -------------------------------------------------------------------------------------------------
- */
 
 double cn_optimizer_learning_rate(const cn_optimizer *self)
 {

@@ -79,9 +79,6 @@ static int check_steps(const char *argument, int64_t steps)
                                 argument, argument, steps);
 }
 
-/* Exponential and inverse time
- * ------------------------------------------------------------------------------------ */
-
 static cn_tensor *periods(cn_tensor *step, int64_t decay_steps, bool staircase)
 {
     cn_tensor *p = cn_divide(as_float(step), (double)decay_steps);
@@ -114,10 +111,6 @@ static int check_inverse_time_decay(cn_schedule *self)
     return check_steps("decay_steps",
                        ((const cn_schedule_inverse_time_decay_args *)self->base.args)->decay_steps);
 }
-
-/* Piecewise
- * -------------------------------------------------------------------------------------------------------
- */
 
 static int count_floats(const cn_floats *f)
 {
@@ -162,10 +155,6 @@ static int check_piecewise_constant_decay(cn_schedule *self)
                     boundaries, values);
 }
 
-/* Polynomial
- * ------------------------------------------------------------------------------------------------------
- */
-
 static cn_tensor *polynomial_decay(const cn_schedule *self, cn_tensor *step)
 {
     const cn_schedule_polynomial_decay_args *a = self->base.args;
@@ -187,10 +176,6 @@ static int check_polynomial_decay(cn_schedule *self)
     return check_steps("decay_steps",
                        ((const cn_schedule_polynomial_decay_args *)self->base.args)->decay_steps);
 }
-
-/* Cosine
- * ----------------------------------------------------------------------------------------------------------
- */
 
 /* rate ((1 - alpha)(1 + cos(pi part)) / 2 + alpha) */
 static cn_tensor *cosine(cn_tensor *part, double rate, double alpha)
@@ -252,10 +237,6 @@ static int check_cosine_decay_restarts(cn_schedule *self)
         "first_decay_steps",
         ((const cn_schedule_cosine_decay_restarts_args *)self->base.args)->first_decay_steps);
 }
-
-/* Records
- * ---------------------------------------------------------------------------------------------------------
- */
 
 #define T cn_schedule_exponential_decay_args
 static const cn_field exponential_decay_fields[] = {CN_FIELD(T, DOUBLE, initial_learning_rate),

@@ -152,10 +152,6 @@ char *cn__logs_names(const cn_logs *logs)
     return cn__text_take(&text);
 }
 
-/* Histories
- * -----------------------------------------------------------------------------------------------------
- */
-
 static void destroy_history(void *object)
 {
     cn_history *history = object;

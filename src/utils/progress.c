@@ -65,10 +65,6 @@ void cn__progress_epoch(int keras, int verbose, int64_t epoch, int64_t epochs)
     }
 }
 
-/* Values
- * --------------------------------------------------------------------------------------------------------
- */
-
 static bool is_stateful(const cn__progress *bar, const char *name)
 {
     for (int i = 0; bar->stateful_names && bar->stateful_names[i]; i++) {
@@ -130,10 +126,6 @@ static void add_values(const cn__progress *bar, cn__text *text)
     }
 }
 
-/* Times
- * ---------------------------------------------------------------------------------------------------------
- */
-
 /* Seconds a step; since tf.keras 2.2 without the first, which builds and warms up. */
 static double step_time(cn__progress *bar, int64_t current, double now)
 {
@@ -175,10 +167,6 @@ static void add_eta(cn__text *text, double eta)
         cn__text_add(text, "%" PRId64 "s", s);
     }
 }
-
-/* Bars
- * ----------------------------------------------------------------------------------------------------------
- */
 
 static void add_count(cn__text *text, int64_t current, int64_t target)
 {
@@ -309,10 +297,6 @@ static void draw(cn__progress *bar, int64_t current, double now, bool finalize, 
         cn__text_add(text, "\n");
     }
 }
-
-/* Verbose 2
- * ---------------------------------------------------------------------------------------------------------
- */
 
 static void add_line(cn__progress *bar, int64_t current, double now, cn__text *text)
 {
