@@ -129,6 +129,14 @@ SPECIAL = {
     "cn_qr": "keras.ops.qr",
     "cn_image_resize": "keras.ops.image.resize",
     "cn_sum_pool": "— (the sum of each window)",
+    "cn_function": "tf.function",
+    "cn_function_call": "a tf.function called",
+    "cn_function_run": "a tf.function called (several outputs)",
+    "cn_function_traces": "Function.experimental_get_tracing_count",
+    "cn_placeholder": "tf.compat.v1.placeholder",
+    "cn_graph_begin": "tf.Graph().as_default()",
+    "cn_graph_end": "the end of with Graph.as_default()",
+    "cn_graph_run": "tf.compat.v1.Session.run",
     "cn_lgamma": "tf.math.lgamma",
     "cn_digamma": "tf.math.digamma",
     "cn_mish": "keras.activations.mish",
@@ -241,7 +249,7 @@ def page():
             rows.append((f"— ({name})" if name.startswith("SumPooling") else f"{module}.{name}", c))
         if rows:
             parts.append(f"## {title}\n\n" + table(sorted(rows, key=lambda r: r[0].lower())))
-    groups = {"Models and training": [], "Layers as objects": [], "Gradients and variables": [], "Optimizers, losses, metrics, callbacks as "
+    groups = {"Models and training": [], "Layers as objects": [], "Gradients, variables, functions": [], "Optimizers, losses, metrics, callbacks as "
               "objects": [], "Ops": [], "Random numbers": [], "Data, files, pictures": [], "Settings": []}
     rest = []
     for name in sorted(public - used):
@@ -267,8 +275,8 @@ def group_of(name, keras):
         return "Models and training"
     if name.startswith(("cn_layer_", "cn_register_layer")):
         return "Layers as objects"
-    if name.startswith(("cn_tape", "cn_assign", "cn_variable")):
-        return "Gradients and variables"
+    if name.startswith(("cn_tape", "cn_assign", "cn_variable", "cn_function", "cn_graph", "cn_placeholder")):
+        return "Gradients, variables, functions"
     if name.startswith(("cn_optimizer", "cn_loss", "cn_metric", "cn_callback", "cn_schedule", "cn_logs_")):
         return "Optimizers, losses, metrics, callbacks as objects"
     if name.startswith("cn_random"):
