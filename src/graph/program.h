@@ -58,7 +58,6 @@ typedef struct cn__inst {
 /* What a fused elementwise instruction carries. */
 typedef struct cn__ew_extra {
     cn__ew program;
-    uint8_t mode[CN__EW_MAX_IN]; /* CN__EW_FULL … by shape; the same as program.in_mode */
 } cn__ew_extra;
 
 /* What a fused dense weight gradient carries: the update of the weight and of its bias. The
@@ -114,7 +113,6 @@ typedef struct cn__program {
     int64_t arena_bytes;
     size_t scratch_bytes;     /* of one worker */
     int64_t cost;             /* of the whole, nanoseconds of one thread */
-    uint64_t *readers;        /* scratch of the planner */
     struct cn__context *idle; /* contexts ready to run, newest first */
     void *lock;
     int64_t n_contexts;

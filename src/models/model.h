@@ -62,7 +62,6 @@ struct cn_model {
     bool has_run; /* metrics_names are known */
     char *names[CN__MAX_METRICS + CN__MODEL_MAX_IO + 2]; /* of the scores, in order; owned */
     int n_names;
-    void *predict_lock;
     /* Structure, see structure.h. */
     struct cn__model_plan *plan; /* the calls and ops of a functional model, in order; NULL for others */
     bool input_given;            /* a Sequential model's input shape was given and not found by a call */
