@@ -278,6 +278,12 @@ CN_API cn_loss *cn_loss_circle_with(const cn_loss_circle_args *args);
 #define cn_loss_circle(...)                                                                        \
     CN__CALL(cn_loss_circle_with, cn_loss_circle_args, CN_LOSS_CIRCLE_DEFAULTS, __VA_ARGS__)
 
+/* keras.losses.CTC (Keras 3): -log of the probability of a label sequence, over all its alignments
+ * with the frames. y_true (batch, labels) are class numbers, padded with 0; y_pred (batch, frames,
+ * classes) are logits, of which class 0 is the blank. */
+CN_API cn_loss *cn_loss_ctc_with(const cn_loss_args *args);
+#define cn_loss_ctc(...) CN__CALL(cn_loss_ctc_with, cn_loss_args, CN_LOSS_DEFAULTS, __VA_ARGS__)
+
 #ifdef __cplusplus
 }
 #endif

@@ -35,7 +35,7 @@
     XX(mean_absolute_error) XX(hinge) XX(squared_hinge) XX(categorical_hinge) XX(mean_absolute_percentage_error) \
     XX(mean_squared_logarithmic_error) XX(huber) XX(log_cosh) XX(kl_divergence) XX(poisson) XX(cosine_similarity) \
     XX(binary_focal_crossentropy) XX(categorical_focal_crossentropy) XX(categorical_generalized_cross_entropy) \
-    XX(dice) XX(tversky) XX(circle)
+    XX(dice) XX(tversky) XX(circle) XX(ctc)
 #define CN__METRIC_MAP(XX) \
     XX(mean) XX(sum) XX(accuracy) XX(binary_accuracy) XX(categorical_accuracy) XX(sparse_categorical_accuracy) \
     XX(top_k_categorical_accuracy) XX(sparse_top_k_categorical_accuracy) XX(mean_metric_wrapper) \
