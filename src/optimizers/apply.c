@@ -253,12 +253,14 @@ static int choose_updates(cn_optimizer *self, step *s, cn__trace *trace, cn_tens
     cn_tensor **target = cn__calloc(room, sizeof *target), **old = cn__calloc(room, sizeof *old);
     int64_t n = target && old ? targets(self, s, target) : 0;
     for (int64_t i = 0; i < n; i++) {
-        old[i] = cn__ref(cn__trace_value(trace, target[i]));
+        /* A handle of the variable itself would read what the update assigns. */
+        cn_tensor *value = cn__trace_value(trace, target[i]);
+        old[i] = cn__ref(value == target[i] ? cn_identity(value) : value);
     }
-    int code = target && old ? update_all(self, s) : CN_ENOMEM;
+    int code = !target || !old ? CN_ENOMEM : cn__pending() ? cn_error_code() : update_all(self, s);
     for (int64_t i = 0; i < n; i++) {
         cn_tensor *now = cn__trace_value(trace, target[i]);
-        if (code == 0 && now != old[i]) {
+        if (code == 0 && now != target[i] && now != old[i]) {
             code = (cn_assign)(target[i], cn_where(due, now, old[i]));
         }
         cn__unref(old[i]);
