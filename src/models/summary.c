@@ -71,6 +71,11 @@ char *cn__readable_size(int64_t bytes, const char *unit, char *buffer, size_t si
         i++;
     }
     snprintf(buffer, size, "%.2f %s", value, units[i < 6 ? i : 5]);
+    /* A program may have chosen a locale with decimal commas. */
+    char *comma = strchr(buffer, ',');
+    if (comma) {
+        *comma = '.';
+    }
     return buffer;
 }
 

@@ -136,20 +136,39 @@ static void add_cell(cn__text *out, piece line, int width, align side)
     cn__text_pad(out, ' ', room - before);
 }
 
+static int count_lines(const char *text, int width)
+{
+    int n = 0;
+    do {
+        next_line(&text, width);
+        n++;
+    } while (*text);
+    return n;
+}
+
+/* A row is as high as its highest cell; the head's cells stand at its bottom, the others at the
+ * top. */
 static int print_row(table *t, const char *const *fields, const rule *r)
 {
     const char *left[CN__SUMMARY_COLUMNS];
-    bool more = true;
-    memcpy(left, fields, sizeof left);
-    for (int line = 0; more; line++) {
+    int lines[CN__SUMMARY_COLUMNS], height = 1;
+    for (int i = 0; i < t->s->n_columns; i++) {
+        left[i] = fields[i];
+        lines[i] = count_lines(fields[i], t->columns[i] - 2);
+        height = lines[i] > height ? lines[i] : height;
+    }
+    for (int line = 0; line < height; line++) {
         cn__text text = {0};
-        more = false;
         for (int i = 0; i < t->s->n_columns; i++) {
             int width = t->columns[i] - 2;
+            bool above = r == &head_cells && line < height - lines[i];
+            piece part = {"", ""};
+            if (!above) {
+                part = next_line(&left[i], width);
+            }
             cn__text_add(&text, "%s ", i ? r->middle : r->left);
-            add_cell(&text, next_line(&left[i], width), width, t->align[i]);
+            add_cell(&text, part, width, t->align[i]);
             cn__text_append(&text, " ", 1);
-            more = more || *left[i];
         }
         cn__text_add(&text, "%s", r->right);
         int code = emit(t, &text);
