@@ -64,6 +64,10 @@ int main(int argc, char **argv)
     cn_set_random_seed(1);
     edge_filter();
     cn_dataset data = cn_dataset_mnist();
+    if (cn_error()) {
+        fprintf(stderr, "%s\n", cn_error());
+        return 1;
+    }
     cn_tensor *x = cn_divide(cn_reshape(data.x_train, -1, 28, 28, 1), 255);
     cn_tensor *x_test = cn_divide(cn_reshape(data.x_test, -1, 28, 28, 1), 255);
     cn_tensor *y = cn_to_categorical(data.y_train), *y_test = cn_to_categorical(data.y_test);
@@ -72,6 +76,7 @@ int main(int argc, char **argv)
     cn_tensor *image = cn_rows(x, 5, 6);
     shapes(image);
 
+    cn_clear_session(); /* the layers above do not count in the names of the network's */
     cn_model *model = cn_sequential();
     cn_model_add(model, cn_conv2d(32, .kernel_size = {3, 3}, .activation = "relu",
                                   .input_shape = {28, 28, 1}));

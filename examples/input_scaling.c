@@ -101,6 +101,10 @@ int main(int argc, char **argv)
     cn_set_keras("2.1");
     cn_set_random_seed(seed);
     cn_dataset data = cn_dataset_fashion_mnist();
+    if (cn_error()) {
+        fprintf(stderr, "%s\n", cn_error());
+        return 1;
+    }
     y_train = cn_to_categorical(cn_rows(data.y_train, 10000, train_end), .num_classes = 10);
     y_valid = cn_to_categorical(cn_rows(data.y_train, 0, 10000), .num_classes = 10);
     y_test = cn_to_categorical(data.y_test, .num_classes = 10);

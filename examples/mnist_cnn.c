@@ -2,7 +2,6 @@
  * one image predicted. --quick trains one epoch on a part of the data. */
 #include <cornu.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static cn_tensor *images(cn_tensor *flat)
@@ -26,6 +25,10 @@ int main(int argc, char **argv)
     cn_set_random_seed(1);
     /* The form of TensorFlow 1's tutorials: flat, scaled, one-hot; 55,000 rows for training. */
     cn_dataset data = cn_dataset_mnist(.form = "input_data");
+    if (cn_error()) {
+        fprintf(stderr, "%s\n", cn_error());
+        return 1;
+    }
     cn_tensor *x = images(cn_rows(data.x_train, 0, quick ? 6000 : CN_END));
     cn_tensor *y = cn_rows(data.y_train, 0, quick ? 6000 : CN_END);
 

@@ -3,6 +3,7 @@
 
 #include "core/random.h"
 #include "ops/op.h"
+#include "utils/print.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -241,12 +242,31 @@ static int finish(fit *f)
     return code;
 }
 
+/* The first line of Keras 2.3 and before, and of tf.keras up to 2.1. */
+static void print_counts(const fit *f)
+{
+    if (f->keras >= 204 || !f->verbose) {
+        return;
+    }
+    if (f->validates) {
+        cn__print_format("Train on %" PRId64 " samples, validate on %" PRId64 " samples\n",
+                         f->feed.rows, f->validation.rows);
+    } else if (f->keras < 200 || f->keras > 202) {
+        return;
+    } else {
+        cn__print_format("Train on %" PRId64 " samples\n", f->feed.rows);
+    }
+}
+
 static int run_epochs(fit *f)
 {
     int code = cn__model_prepare(f->model, CN__TRAIN, &f->feed);
     cn_logs logs = {0};
     f->model->stop_training = false;
     code = code < 0 ? code : cn__hooks_call(&f->hooks, CN__HOOK(on_train_begin), &logs);
+    if (code == 0) {
+        print_counts(f);
+    }
     for (int64_t epoch = f->args.initial_epoch; code == 0 && epoch < f->args.epochs; epoch++) {
         cn_scope scope = cn_scope_begin();
         code = run_epoch(f, epoch);
