@@ -344,6 +344,10 @@ CN_API cn_layer *cn_input_layer_with(const cn_input_layer_args *args);
 #endif
 
 #include <cornu/layers_conv.h>
+#include <cornu/layers_core.h>
+#include <cornu/layers_merge.h>
+#include <cornu/layers_noise.h>
+#include <cornu/layers_norm.h>
 #include <cornu/layers_pool.h>
 #include <cornu/layers_shape.h>
 

@@ -17,7 +17,11 @@
     XX(adaptive_max_pooling1d) XX(adaptive_max_pooling2d) XX(adaptive_max_pooling3d) \
     XX(adaptive_average_pooling1d) XX(adaptive_average_pooling2d) XX(adaptive_average_pooling3d) \
     XX(zero_padding1d) XX(zero_padding2d) XX(zero_padding3d) XX(cropping1d) XX(cropping2d) XX(cropping3d) \
-    XX(up_sampling1d) XX(up_sampling2d) XX(up_sampling3d) XX(permute) XX(repeat_vector)
+    XX(up_sampling1d) XX(up_sampling2d) XX(up_sampling3d) XX(permute) XX(repeat_vector) \
+    XX(layer_normalization) XX(rms_normalization) XX(group_normalization) XX(unit_normalization) \
+    XX(spatial_dropout1d) XX(spatial_dropout2d) XX(spatial_dropout3d) XX(gaussian_noise) XX(gaussian_dropout) XX(alpha_dropout) \
+    XX(activity_regularization) XX(add) XX(subtract) XX(multiply) XX(average) XX(maximum) XX(minimum) XX(concatenate) XX(dot) \
+    XX(embedding) XX(einsum_dense) XX(masking) XX(identity) XX(elu) XX(prelu) XX(thresholded_relu)
 #define CN__ACTIVATION_MAP(XX) \
     XX(linear) XX(relu) XX(sigmoid) XX(tanh) XX(softmax) XX(elu) XX(exponential) XX(gelu) XX(hard_sigmoid) \
     XX(leaky_relu) XX(mish) XX(relu6) XX(selu) XX(silu) XX(softplus) XX(softsign) XX(log_softmax) \

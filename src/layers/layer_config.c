@@ -174,6 +174,26 @@ static void forget_newer_keys(const cn_layer *layer, json_t *config)
     }
 }
 
+/* Keras 3 gives SpatialDropout an order of its own, a plain dtype and no word on training. */
+static int write_spatial_dropout(const cn_layer *layer, json_t *config)
+{
+    const char *const keys[] = {"rate", "seed", "name", "dtype", "data_format"};
+    const cn_layer_args *args = layer->base.args;
+    json_t *copy = json_copy(config);
+    int code = copy ? 0 : cn__no_memory();
+    json_object_clear(config);
+    for (int i = 0; code == 0 && i < 5; i++) {
+        json_t *value = json_object_get(copy, keys[i]);
+        if (i == 3) {
+            code = set(config, keys[i], json_string(args->dtype ? args->dtype : "float32"));
+        } else if (value) {
+            code = set(config, keys[i], json_incref(value));
+        }
+    }
+    json_decref(copy);
+    return code;
+}
+
 int cn__layer_write_config(const void *object, int dialect, void *config)
 {
     const cn_layer *layer = object;
@@ -193,6 +213,13 @@ int cn__layer_write_config(const void *object, int dialect, void *config)
         } else if (activity && !json_is_null(activity) && code == 0) {
             code = insert_beside(config, "dtype", false, "activity_regularizer",
                                  json_incref(activity));
+        }
+        const char *name = layer->base.class->name;
+        if (code == 0 && strncmp(name, "SpatialDropout", 14) == 0) {
+            code = write_spatial_dropout(layer, config);
+        } else if (code == 0 && strcmp(name, "ELU") == 0) {
+            code = insert_beside(config, "name", false, "alpha",
+                                 json_incref(json_object_get(config, "alpha")));
         }
     } else {
         const cn_layer_args *args = layer->base.args;

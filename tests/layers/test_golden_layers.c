@@ -224,6 +224,30 @@ static void golden_layers(void **state)
     assert_true(golden_each("layers", NULL, check_case, NULL) > 30);
 }
 
+static cn_shape shape_of(const json_t *list)
+{
+    cn_shape shape = {.rank = (int)json_array_size(list)};
+    for (int k = 0; k < shape.rank; k++) {
+        shape.dim[k] = k ? json_integer_value(json_array_get(list, (size_t)k)) : -1;
+    }
+    return shape;
+}
+
+/* The shapes that a layer was built with: one, or a list of them; returns how many. */
+static int build_shapes(const json_t *build, cn_shape *shapes)
+{
+    if (!json_is_array(json_array_get(build, 0))) {
+        shapes[0] = shape_of(build);
+        return shapes[0].rank > 0;
+    }
+    int n = (int)json_array_size(build);
+    assert_in_range(n, 1, MOST);
+    for (int i = 0; i < n; i++) {
+        shapes[i] = shape_of(json_array_get(build, (size_t)i));
+    }
+    return n;
+}
+
 /* Every serialised layer of the model files whose class exists comes back as it was, to the byte.
  */
 static int round_trip(const json_t *value, bool two)
@@ -239,12 +263,10 @@ static int round_trip(const json_t *value, bool two)
         char *text = cn__json_dumps(config);
         /* An axis is written as a list once its layer is built. */
         json_t *build = json_object_get(json_object_get(value, "build_config"), "input_shape");
-        cn_shape shape = {.rank = (int)json_array_size(build)};
-        for (int k = 0; k < shape.rank; k++) {
-            shape.dim[k] = k ? json_integer_value(json_array_get(build, (size_t)k)) : -1;
-        }
-        if (layer && shape.rank) {
-            cn_layer_build(layer, &shape, 1);
+        cn_shape shapes[MOST];
+        int inputs = build_shapes(build, shapes);
+        if (layer && inputs) {
+            cn_layer_build(layer, shapes, inputs);
         }
         const char *mine = layer ? cn_layer_get_config(layer) : NULL;
         if (!mine) {
