@@ -368,7 +368,7 @@ cn_tensor *cn_layer_call_with(void *layer_or_model, int n_inputs, cn_tensor *con
                                 !inputs[i]->storage);
     }
     r.functional = symbolic && !traced && nesting == 0;
-    if (!traced && nesting == 0) {
+    if (nesting == 0) {
         clear_losses(r.layer);
     }
     if (run_in_scope(&r, inputs) < 0) {
