@@ -121,7 +121,7 @@ cn_tensor *cn_placeholder_with(const cn_placeholder_args *given)
 typedef struct reach {
     const void **table; /* nodes and variables met, by open addressing */
     int64_t size, met;
-    cn__node **nodes; /* still to be looked into, from `next` on */
+    cn_tensor **made; /* a tensor of each node; those from `next` on are still to be looked into */
     int64_t n, next, capacity;
     cn_tensor **variables; /* trainable ones */
     int64_t n_variables, variables_capacity;
@@ -130,7 +130,7 @@ typedef struct reach {
 static void reach_free(reach *r)
 {
     cn__free_mem(r->table);
-    cn__free_mem(r->nodes);
+    cn__free_mem(r->made);
     cn__free_mem(r->variables);
 }
 
@@ -190,10 +190,10 @@ static int reach_tensor(reach *r, cn_tensor *t)
     }
     int fresh = meet(r, t->node);
     if (fresh == 1) {
-        if (cn__grow((void **)&r->nodes, &r->capacity, r->n + 1, sizeof *r->nodes) < 0) {
+        if (cn__grow((void **)&r->made, &r->capacity, r->n + 1, sizeof *r->made) < 0) {
             return CN_ENOMEM;
         }
-        r->nodes[r->n++] = t->node;
+        r->made[r->n++] = t;
     }
     return fresh < 0 ? fresh : 0;
 }
@@ -211,7 +211,7 @@ static int spread(reach *r)
 {
     int code = 0;
     for (; code == 0 && r->next < r->n; r->next++) {
-        code = reach_node_inputs(r, r->nodes[r->next]);
+        code = reach_node_inputs(r, r->made[r->next]->node);
     }
     return code;
 }
@@ -273,7 +273,7 @@ static int add_effects(cn__trace *trace, const cn_graph *graph, const cn_graph_r
         code = code < 0 ? code : spread(&r);
         bool fed = true;
         for (int64_t k = 0; k < r.n; k++) {
-            fed = fed && (r.nodes[k]->op != &cn__op_placeholder || feeds(args, r.nodes[k]));
+            fed = fed && (!cn__is_placeholder(r.made[k]) || feeds(args, r.made[k]->node));
         }
         reach_free(&r);
         if (code == 0 && fed) {
@@ -300,9 +300,8 @@ static int add_inputs(cn__trace *trace)
     }
     code = code < 0 ? code : spread(&r);
     for (int64_t i = 0; code == 0 && i < r.n; i++) {
-        if (r.nodes[i]->op == &cn__op_placeholder) {
-            cn_tensor *handle = cn__tensor_symbolic(r.nodes[i], 0);
-            code = handle ? cn__trace_add_input(trace, handle) : cn_error_code();
+        if (cn__is_placeholder(r.made[i])) {
+            code = cn__trace_add_input(trace, r.made[i]);
         }
     }
     reach_free(&r);

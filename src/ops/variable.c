@@ -81,6 +81,11 @@ int(cn_assign)(cn_tensor *variable, cn_tensor *value)
     }
     cn__trace *trace = cn__trace_current();
     if (trace) {
+        /* Another variable's value is what it is now, whatever is assigned to that one later. */
+        value = value->variable ? cn_identity(value) : value;
+        if (!value) {
+            return cn_error_code();
+        }
         return cn__trace_assign(trace, variable, value);
     }
     const void *from = cn__data(value);
