@@ -52,17 +52,74 @@ static bool name_comes_first(int keras)
     return cn__is_multi_backend(keras) || keras <= 201;
 }
 
+/* Layers forget the batch of what they were built for; where the model's is fixed, Keras writes it.
+ */
+static int write_batch(const cn_model *model, const cn_layer *layer, json_t *object)
+{
+    json_t *shape = json_object_get(json_object_get(object, "build_config"), "input_shape");
+    if (!model->graph || !shape || !model->inputs[0]->shape.rank ||
+        model->inputs[0]->shape.dim[0] < 0) {
+        return 0;
+    }
+    int n = cn__model_calls(model, NULL, 0), code = 0;
+    cn__layer_call **calls = cn__malloc((size_t)(n + 1) * sizeof *calls);
+    if (!calls) {
+        return CN_ENOMEM;
+    }
+    n = cn__model_calls(model, calls, n);
+    int at = 0;
+    while (at < n && calls[at]->layer != layer) {
+        at++;
+    }
+    bool lists = json_is_array(json_array_get(shape, 0));
+    for (int i = 0; at < n && code == 0 && i < (lists ? calls[at]->n_in : 1); i++) {
+        json_t *list = lists ? json_array_get(shape, (size_t)i) : shape;
+        const cn_shape *in = &calls[at]->in[i]->shape;
+        if (in->rank && in->dim[0] >= 0 && json_array_size(list)) {
+            code = json_array_set_new(list, 0, json_integer(in->dim[0])) < 0 ? cn__no_memory() : 0;
+        }
+    }
+    cn__free_mem(calls);
+    return code;
+}
+
 static json_t *layer_object(const cn_model *model, const cn_layer *layer)
 {
     json_t *object = layer->base.object.kind == CN__MODEL
                          ? cn__model_to_json((const cn_model *)layer, false)
                          : cn__serialize(layer, dialect_of(model));
+    if (object && write_batch(model, layer, object) < 0) {
+        json_decref(object);
+        return NULL;
+    }
     if (object && model->short_configs) {
         json_object_del(object, "module");
         json_object_del(object, "registered_name");
         json_object_del(object, "build_config");
     }
     return object;
+}
+
+/* Puts the shape of the model's input into its first layer's config, behind "trainable". */
+static int write_first_shape(const cn_model *model, json_t *layers)
+{
+    json_t *config = json_object_get(json_array_get(layers, 0), "config"), *value;
+    if (!model->graph || !model->input_declared || !json_is_object(config) ||
+        json_object_get(config, "batch_input_shape")) {
+        return 0;
+    }
+    json_t *copy = json_copy(config);
+    const char *key;
+    int code = copy ? json_object_clear(config) : cn__no_memory();
+    json_object_foreach(copy, key, value)
+    {
+        code = code < 0 ? code : set(config, key, json_incref(value));
+        if (code == 0 && strcmp(key, "trainable") == 0) {
+            code = set(config, "batch_input_shape", shape_list(&model->inputs[0]->shape));
+        }
+    }
+    json_decref(copy);
+    return code;
 }
 
 /* Keras before tf.keras 2.2 leaves the InputLayer of a Sequential model out: its first layer has
@@ -79,6 +136,9 @@ static json_t *sequential_layers(const cn_model *model)
     for (int64_t i = 0; code == 0 && i < model->layer.n_sublayers; i++) {
         code = append(list, layer_object(model, model->layer.sublayers[i]));
     }
+    if (code == 0 && !input) {
+        code = write_first_shape(model, list);
+    }
     if (code < 0) {
         json_decref(list);
         return NULL;
@@ -86,11 +146,20 @@ static json_t *sequential_layers(const cn_model *model)
     return list;
 }
 
+/* Before Keras 2.2.3 a Sequential model's config is the list of its layers. */
+static bool config_is_list(const cn_model *model)
+{
+    int keras = model->layer.base.keras;
+    const char *version = model->file_version;
+    bool early = keras == 192 && version && strncmp(version, "2.2.", 4) == 0 && version[4] < '3';
+    return cn__is_multi_backend(keras) && (keras < 192 || early);
+}
+
 static json_t *sequential_config(const cn_model *model)
 {
     int keras = model->layer.base.keras;
     json_t *layers = sequential_layers(model);
-    if (!layers || (cn__is_multi_backend(keras) && keras < 192)) {
+    if (!layers || config_is_list(model)) {
         return layers;
     }
     json_t *config = is_three(model) ? cn__get_config(model, CN__DIALECT_KERAS3)
