@@ -336,6 +336,48 @@ static bool fits(const fuser *f, const cluster *a, const cluster *b)
     return outputs <= CN__EW_MAX_OUT && constants <= CN__EW_MAX_CONST;
 }
 
+static void add_set(uint64_t *a, const uint64_t *b, int64_t words)
+{
+    for (int64_t w = 0; w < words; w++) {
+        a[w] |= b[w];
+    }
+}
+
+/* One node of the graph in which every cluster is a single node: its sets, and an instruction that
+ * stands for it. */
+static void link_node(fuser *f, const cluster *a, int64_t inst, uint64_t *before, uint64_t *after)
+{
+    const uint64_t *members = a->sets, *a_before = a->sets + f->words;
+    const uint64_t *a_after = a->sets + 2 * f->words;
+    uint64_t bit = 1ull << (inst % 64);
+    if (a_after[inst / 64] & bit) {
+        add_set(before, a_before, f->words);
+        add_set(before, members, f->words);
+    }
+    if (a_before[inst / 64] & bit) {
+        add_set(after, a_after, f->words);
+        add_set(after, members, f->words);
+    }
+}
+
+/* What depends on a member now depends on all that any member depends on: without this, two
+ * clusters could be made to wait for each other. */
+static void link_nodes(fuser *f, int into)
+{
+    const cluster *a = &f->clusters[into];
+    for (int64_t i = 0; i < f->p->n_insts; i++) {
+        if (!f->p->insts[i].dead && f->cluster_of[i] < 0) {
+            link_node(f, a, i, f->before + i * f->words, f->after + i * f->words);
+        }
+    }
+    for (int64_t c = 0; c < f->n_clusters; c++) {
+        cluster *other = &f->clusters[c];
+        if (c != into && other->n) {
+            link_node(f, a, other->members[0], other->sets + f->words, other->sets + 2 * f->words);
+        }
+    }
+}
+
 static int absorb(fuser *f, int into, int from)
 {
     cluster *a = &f->clusters[into], *b = &f->clusters[from];
@@ -347,9 +389,8 @@ static int absorb(fuser *f, int into, int from)
         f->cluster_of[b->members[i]] = into;
     }
     b->n = 0;
-    for (int64_t w = 0; w < 3 * f->words; w++) {
-        a->sets[w] |= b->sets[w];
-    }
+    add_set(a->sets, b->sets, 3 * f->words);
+    link_nodes(f, into);
     return 0;
 }
 
