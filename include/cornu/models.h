@@ -25,11 +25,14 @@ typedef struct cn_sequential_args {
     bool trainable;
     CN__END;
 } cn_sequential_args;
+#define CN_SEQUENTIAL_DEFAULTS .trainable = true
+CN_API extern const cn_sequential_args cn_sequential_defaults;
 /* keras.Sequential: cn_sequential(), cn_sequential(a, b, .name = "net"). A failed layer leaves its
  * error pending. */
 CN_API cn_model *cn_sequential_with(const cn_sequential_args *args);
 #define cn_sequential(...)                                                                         \
-    CN__CALL(cn_sequential_with, cn_sequential_args, .trainable = true, .first_ = 0, __VA_ARGS__)
+    CN__CALL(cn_sequential_with, cn_sequential_args, CN_SEQUENTIAL_DEFAULTS, .first_ = 0,          \
+             __VA_ARGS__)
 /* Adds a layer, a model or an input (cn_input, cn_input_layer) at the end of a Sequential model. */
 CN_API int cn_model_add_object(cn_model *model, void *layer);
 #define cn_model_add(model, layer) cn_model_add_object(model, layer)
@@ -46,6 +49,7 @@ typedef struct cn_input_args {
     CN__END;
 } cn_input_args;
 #define CN_INPUT_DEFAULTS .batch_size = CN_NONE, .dtype = "float32"
+CN_API extern const cn_input_args cn_input_defaults;
 /* keras.Input: a symbolic tensor of shape (batch, …). */
 CN_API cn_tensor *cn_input_with(const cn_input_args *args);
 #define cn_input(...) CN__CALL(cn_input_with, cn_input_args, CN_INPUT_DEFAULTS, __VA_ARGS__)
@@ -57,10 +61,12 @@ typedef struct cn_functional_args {
     bool trainable;
     CN__END;
 } cn_functional_args;
+#define CN_FUNCTIONAL_DEFAULTS .trainable = true
+CN_API extern const cn_functional_args cn_functional_defaults;
 /* keras.Model(inputs, outputs): the graph between symbolic tensors. */
 CN_API cn_model *cn_functional_with(const cn_functional_args *args);
 #define cn_functional(...)                                                                         \
-    CN__CALL(cn_functional_with, cn_functional_args, .trainable = true, __VA_ARGS__)
+    CN__CALL(cn_functional_with, cn_functional_args, CN_FUNCTIONAL_DEFAULTS, __VA_ARGS__)
 
 /* A model of one's own: a layer class whose sublayers are made in init and called in call. */
 CN_API cn_model *cn_model_new(const cn_layer_class *cls, const void *args);
@@ -146,6 +152,7 @@ typedef struct cn_compile_args {
 } cn_compile_args;
 #define CN_COMPILE_DEFAULTS                                                                        \
     .optimizer = "rmsprop", .steps_per_execution = 1, .auto_scale_loss = true
+CN_API extern const cn_compile_args cn_compile_defaults;
 CN_API int cn_model_compile_with(cn_model *model, const cn_compile_args *args);
 #define cn_model_compile(...) cn__model_compile(__VA_ARGS__, .end_ = 0)
 #define cn__model_compile(model, ...)                                                              \
@@ -194,6 +201,7 @@ typedef struct cn_fit_args {
     .batch_size = CN_NONE, .epochs = 1, .verbose = -1, .shuffle = true,                            \
     .steps_per_epoch = CN_NONE, .validation_steps = CN_NONE, .validation_batch_size = CN_NONE,     \
     .validation_freq = 1
+CN_API extern const cn_fit_args cn_fit_defaults;
 /* Trains for `epochs` epochs; the history belongs to the current scope. x and y: a tensor, or
  * cn_list(a, b) for several. */
 CN_API cn_history *cn_model_fit_with(cn_model *model, cn_tensors x, cn_tensors y,
@@ -213,6 +221,7 @@ typedef struct cn_evaluate_args {
     CN__END;
 } cn_evaluate_args;
 #define CN_EVALUATE_DEFAULTS .batch_size = CN_NONE, .verbose = -1, .steps = CN_NONE
+CN_API extern const cn_evaluate_args cn_evaluate_defaults;
 /* Named results in Keras's order: .names[0] is "loss". Values are float32 widened to double. `n` is
  * 0 after an error. */
 typedef struct cn_scores {
@@ -237,6 +246,7 @@ typedef struct cn_predict_args {
     CN__END;
 } cn_predict_args;
 #define CN_PREDICT_DEFAULTS .batch_size = CN_NONE, .verbose = -1, .steps = CN_NONE
+CN_API extern const cn_predict_args cn_predict_defaults;
 CN_API cn_tensor *cn_model_predict_with(cn_model *model, cn_tensors x, const cn_predict_args *args);
 #define cn_model_predict(...) cn__model_predict(__VA_ARGS__, .end_ = 0)
 #define cn__model_predict(model, x, ...)                                                           \
@@ -258,6 +268,7 @@ typedef struct cn_batch_args {
     CN__END;
 } cn_batch_args;
 #define CN_BATCH_DEFAULTS .reset_metrics = true
+CN_API extern const cn_batch_args cn_batch_defaults;
 CN_API cn_scores cn_model_train_on_batch_with(cn_model *model, cn_tensors x, cn_tensors y,
                                               const cn_batch_args *args);
 CN_API cn_scores cn_model_test_on_batch_with(cn_model *model, cn_tensors x, cn_tensors y,

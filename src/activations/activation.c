@@ -15,7 +15,9 @@ cn_activation *cn_activation_new(const cn_activation_class *cls, const void *arg
 
 const void *cn_activation_arguments(const cn_activation *activation)
 {
-    return activation && !cn__pending() ? activation->base.args : NULL;
+    return cn__pending() || cn__expect(activation, CN__ACTIVATION, "cn_activation_arguments") < 0
+               ? NULL
+               : activation->base.args;
 }
 
 int cn_register_activation(const cn_activation_class *cls, const char *package)

@@ -15,7 +15,9 @@ cn_constraint *cn_constraint_new(const cn_constraint_class *cls, const void *arg
 
 const void *cn_constraint_arguments(const cn_constraint *constraint)
 {
-    return constraint && !cn__pending() ? constraint->base.args : NULL;
+    return cn__pending() || cn__expect(constraint, CN__CONSTRAINT, "cn_constraint_arguments") < 0
+               ? NULL
+               : constraint->base.args;
 }
 
 int cn_register_constraint(const cn_constraint_class *cls, const char *package)

@@ -22,6 +22,7 @@ enum {
     CN__OP_NO_GRADIENT = 16, /* mathematically none (comparisons, argmax …): gradients stop here */
     CN__OP_ORIGIN =
         32, /* eager results remember their node (softmax, sigmoid: losses go back to the logits) */
+    CN__OP_CHECKS = 128, /* data may make it fail: a program assigns nothing before it is done */
     CN__OP_INTERNAL = 64 /* made by the planner only; never seen by gradients */
 };
 

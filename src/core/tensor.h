@@ -33,9 +33,9 @@ typedef struct cn__variable {
      * not packed. */
     void *packed;
     size_t packed_bytes;
-    int packed_layout;    /* enum cn__layout of graph/program.h */
-    bool canonical_stale; /* the packed copy is newer */
-    bool packed_stale;    /* the canonical value is newer */
+    int packed_layout;           /* enum cn__layout of graph/program.h */
+    atomic_bool canonical_stale; /* the packed copy is newer */
+    atomic_bool packed_stale;    /* the canonical value is newer */
     void (*unpack)(cn_tensor *variable);
     const void *regularizer, *constraint; /* objects, owned; or NULL */
     void *owner;                          /* the layer or optimizer, not owned; or NULL */

@@ -11,6 +11,33 @@ static int push(int *list, int n, int max, int item)
     return n + 1;
 }
 
+static bool writes_variable(const cn__program *p, const cn__inst *inst)
+{
+    for (int k = 0; k < inst->n_out; k++) {
+        if (p->values[inst->out[k]].home >= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether data may make instruction j fail, which must be known before anything is written; not so if what it looks at is
+ * itself a value that is written. */
+static bool must_pass_first(const cn__program *p, int64_t j)
+{
+    const cn__inst *inst = &p->insts[j];
+    if (inst->dead || !(inst->op->flags & (CN__OP_EFFECT | CN__OP_CHECKS))) {
+        return false;
+    }
+    for (int k = 0; k < inst->n_in; k++) {
+        int root = cn__plan_root(p, inst->in[k]);
+        if (!(inst->shape_only >> k & 1) && p->values[root].home >= 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int cn__plan_before(const cn__program *p, int64_t i, int *before, int max)
 {
     const cn__inst *inst = &p->insts[i];
@@ -28,10 +55,8 @@ int cn__plan_before(const cn__program *p, int64_t i, int *before, int max)
             n = push(before, n, max, p->values[root].producer);
         }
     }
-    bool writes = false;
     for (int k = 0; k < inst->n_out; k++) {
         int home = p->values[inst->out[k]].home;
-        writes = writes || home >= 0;
         for (int64_t j = 0; home >= 0 && j < p->n_insts; j++) {
             const cn__inst *reader = &p->insts[j];
             for (int a = 0; j != i && !reader->dead && a < reader->n_in; a++) {
@@ -42,8 +67,9 @@ int cn__plan_before(const cn__program *p, int64_t i, int *before, int max)
             }
         }
     }
+    bool writes = writes_variable(p, inst);
     for (int64_t j = 0; writes && j < p->n_insts; j++) {
-        if (j != i && !p->insts[j].dead && p->insts[j].op->flags & CN__OP_EFFECT) {
+        if (j != i && must_pass_first(p, j)) {
             n = push(before, n, max, (int)j);
         }
     }

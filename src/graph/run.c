@@ -201,7 +201,7 @@ typedef struct walk {
     atomic_int code;
     atomic_int_least64_t
         bad_task; /* the lowest (group, task) that failed: its message is the one that counts */
-    bool timed;
+    bool timed, several; /* several workers */
 } walk;
 
 static double seconds_now(void)
@@ -305,9 +305,8 @@ static void run_task(walk *w, int g, int64_t task, void *scratch)
     int code = run_calls(w, &w->p->groups[g], task, scratch);
     if (code < 0) {
         note_failure(w, g, task, code);
-        /* The message stays with a worker of the pool only until its next region: the failing task
-         * is run again for it. */
-        if (scratch != w->context->worker_scratch[0]) {
+        /* Of several workers' messages one counts: the failing task is run again for it. */
+        if (w->several) {
             cn_error_clear();
         }
     }
@@ -353,7 +352,10 @@ static void run_worker(void *user, int worker, int workers)
         if (workers > 1) {
             cn__barrier_wait(&w->barrier);
         }
-        if (atomic_load_explicit(&w->code, memory_order_relaxed) < 0) {
+        /* Only what failed before the barrier: a worker that is ahead may have failed in the next
+         * stage by now, and would wait there for this one. */
+        const cn__stage *stage = &w->p->stages[s];
+        if (atomic_load(&w->bad_task) >> 32 < stage->first + stage->count) {
             return;
         }
     }
@@ -371,10 +373,9 @@ static void run_alone(walk *w)
 
 static pthread_mutex_t layout_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Brings the canonical value up to date from the packed one. */
-static void unpack_variable(cn_tensor *t)
+/* The canonical value is brought up to date from the packed one. The lock is held. */
+static void unpack_now(cn_tensor *t)
 {
-    pthread_mutex_lock(&layout_lock);
     cn__variable *v = t->variable;
     if (v->canonical_stale) {
         const cn__cpu *cpu = cn__cpu_get();
@@ -388,6 +389,12 @@ static void unpack_variable(cn_tensor *t)
         }
         v->canonical_stale = false;
     }
+}
+
+static void unpack_variable(cn_tensor *t)
+{
+    pthread_mutex_lock(&layout_lock);
+    unpack_now(t);
     pthread_mutex_unlock(&layout_lock);
 }
 
@@ -411,6 +418,9 @@ static int pack_now(cn_tensor *t, int layout)
         v->packed_stale = true;
         v->unpack = unpack_variable;
     }
+    if (v->packed_layout != layout) {
+        return cn__fail(CN_ESTATE, "The variable %s is kept in two layouts", v->name);
+    }
     if (v->packed_stale) {
         const float *data = (const float *)t->data;
         if (layout == CN__LAYOUT_W32) {
@@ -423,10 +433,12 @@ static int pack_now(cn_tensor *t, int layout)
     return 0;
 }
 
-/* Every variable of the program is up to date in the layout in which the program reads it. */
+/* Every variable of the program is up to date in the layout in which the program reads it. Several
+ * threads may predict with the same weights, so one at a time looks and packs. */
 static int prepare_variables(cn__program *p)
 {
     int code = 0;
+    pthread_mutex_lock(&layout_lock);
     for (int64_t i = 0; code == 0 && i < p->n_values; i++) {
         const cn__value *value = &p->values[i];
         if (value->kind != CN__VALUE_VARIABLE) {
@@ -434,15 +446,14 @@ static int prepare_variables(cn__program *p)
         }
         cn__variable *v = value->tensor->variable;
         if (value->layout == CN__LAYOUT_ROW) {
-            if (v->canonical_stale) {
-                unpack_variable(value->tensor);
-            }
+            unpack_now(value->tensor);
         } else if (!v->packed || v->packed_stale) {
-            pthread_mutex_lock(&layout_lock);
             code = pack_now(value->tensor, value->layout);
-            pthread_mutex_unlock(&layout_lock);
+        } else if (v->packed_layout != value->layout) {
+            code = cn__fail(CN_ESTATE, "The variable %s is kept in two layouts", v->name);
         }
     }
+    pthread_mutex_unlock(&layout_lock);
     return code;
 }
 
@@ -497,6 +508,7 @@ static int run_walk(cn__program *p, cn__context *c)
         for (int64_t i = 0; i < p->n_groups * workers; i++) {
             atomic_store_explicit(&c->taken[i], 0, memory_order_relaxed);
         }
+        w.several = true;
         cn__barrier_init(&w.barrier, workers);
         cn__parallel(workers, run_worker, &w);
     } else {
@@ -505,11 +517,12 @@ static int run_walk(cn__program *p, cn__context *c)
     code = atomic_load(&w.code);
     if (code < 0 && !cn__pending()) {
         int64_t place = atomic_load(&w.bad_task);
-        atomic_store(&w.code, 0);
+        w.several = false;
         run_task(&w, (int)(place >> 32), place & 0xffffffff, c->worker_scratch[0]);
         if (!cn__pending()) {
             cn__fail(code, "A step of the program failed");
         }
+        code = cn_error_code();
     }
     return code;
 }

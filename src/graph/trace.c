@@ -4,6 +4,7 @@
 #include <string.h>
 
 static _Thread_local cn__trace *innermost;
+static _Thread_local bool frozen;
 
 static void destroy_trace(void *object)
 {
@@ -64,6 +65,13 @@ void cn__trace_resume(cn__trace *trace)
     innermost = trace;
 }
 
+bool cn__trace_freeze(bool now)
+{
+    bool before = frozen;
+    frozen = now;
+    return before;
+}
+
 static int infer_placeholder(cn__node *node)
 {
     node->n_out = 1;
@@ -99,7 +107,7 @@ bool cn__is_placeholder(const cn_tensor *t)
 
 cn_tensor *cn__trace_value(cn__trace *trace, cn_tensor *t)
 {
-    for (int64_t i = 0; t->variable && i < trace->n_assignments; i++) {
+    for (int64_t i = 0; !frozen && t->variable && i < trace->n_assignments; i++) {
         if (trace->assignments[i].variable == t) {
             return trace->assignments[i].value;
         }

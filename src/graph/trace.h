@@ -32,6 +32,9 @@ cn__trace *cn__trace_current(void);
 /* Suspends tracing in this thread (for code that must run eagerly inside) and takes it up again. */
 cn__trace *cn__trace_suspend(void);
 void cn__trace_resume(cn__trace *trace);
+/* While a gradient's formula runs in this thread, a variable means the value that was read,
+ * whatever the trace has assigned to it since; returns what held before. */
+bool cn__trace_freeze(bool frozen);
 /* A symbolic input; its first length may be -1 (the batch). The same outside a trace: a functional
  * model's input. */
 cn_tensor *cn__placeholder(cn_dtype dtype, const cn_shape *shape, const char *name);

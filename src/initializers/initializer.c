@@ -17,7 +17,9 @@ cn_initializer *cn_initializer_new(const cn_initializer_class *cls, const void *
 
 const void *cn_initializer_arguments(const cn_initializer *initializer)
 {
-    return initializer && !cn__pending() ? initializer->base.args : NULL;
+    return cn__pending() || cn__expect(initializer, CN__INITIALIZER, "cn_initializer_arguments") < 0
+               ? NULL
+               : initializer->base.args;
 }
 
 int cn_register_initializer(const cn_initializer_class *cls, const char *package)

@@ -159,22 +159,22 @@ int cn_register_layer(const cn_layer_class *cls, const char *package)
 
 const void *cn_layer_arguments(const cn_layer *layer)
 {
-    return layer ? layer->base.args : NULL;
+    return cn__as_layer(layer, "cn_layer_arguments") ? layer->base.args : NULL;
 }
 
 void *cn_layer_state(const cn_layer *layer)
 {
-    return layer ? layer->state : NULL;
+    return cn__as_layer(layer, "cn_layer_state") ? layer->state : NULL;
 }
 
 const char *cn_layer_name(const cn_layer *layer)
 {
-    return layer ? layer->base.name : NULL;
+    return cn__as_layer(layer, "cn_layer_name") ? layer->base.name : NULL;
 }
 
 const char *cn_layer_class_name(const cn_layer *layer)
 {
-    return layer ? layer->base.class->name : NULL;
+    return cn__as_layer(layer, "cn_layer_class_name") ? layer->base.class->name : NULL;
 }
 
 /* What a weight is called inside its layer: tf.keras says "dense/kernel:0", Keras 3 "kernel". */
@@ -186,12 +186,17 @@ static char *weight_name(const cn_layer *layer, const char *name)
 
 cn_tensor *cn_layer_weight(const cn_layer *layer, int index)
 {
-    return layer && index >= 0 && index < layer->n_weights ? layer->weights[index] : NULL;
+    return cn__as_layer(layer, "cn_layer_weight") && index >= 0 && index < layer->n_weights
+               ? layer->weights[index]
+               : NULL;
 }
 
 cn_tensor *cn_layer_weight_named(const cn_layer *layer, const char *name)
 {
-    for (int64_t i = 0; layer && name && i < layer->n_weights; i++) {
+    if (!cn__as_layer(layer, "cn_layer_weight_named")) {
+        return NULL;
+    }
+    for (int64_t i = 0; name && i < layer->n_weights; i++) {
         const char *full = layer->weights[i]->variable->name;
         const char *slash = strrchr(full, '/');
         const char *own = slash && !cn__is_keras3(layer->base.keras) ? slash + 1 : full;
@@ -323,12 +328,12 @@ int cn_layer_track(cn_layer *layer, cn_layer *sublayer)
 
 bool cn_layer_built(const cn_layer *layer)
 {
-    return layer && layer->built;
+    return cn__as_layer(layer, "cn_layer_built") && layer->built;
 }
 
 bool cn_layer_trainable(const cn_layer *layer)
 {
-    return layer && layer->trainable;
+    return cn__as_layer(layer, "cn_layer_trainable") && layer->trainable;
 }
 
 int cn_layer_set_trainable(cn_layer *layer, bool trainable)

@@ -3,6 +3,7 @@
 #include "losses/loss.h"
 #include "ops/cross_entropy.h"
 #include "ops/op.h"
+#include <math.h>
 
 #define EPSILON 1e-7
 
@@ -192,7 +193,14 @@ static cn_tensor *labels_of(cn_tensor *y_true, const cn_tensor *y_pred)
     if (rank == y_pred->shape.rank && rank > 0 && y_true->shape.dim[rank - 1] == 1) {
         y_true = cn_squeeze(y_true, -1);
     }
-    return y_true && cn__dtype_is_integer(y_true->dtype) ? y_true : cn_cast(y_true, CN_INT64);
+    if (!y_true || cn__dtype_is_integer(y_true->dtype)) {
+        return y_true;
+    }
+    /* A cast alone would make class 0 of a NaN; so it becomes the lowest integer, as TensorFlow's cast gives it. */
+    if (cn__dtype_is_float(y_true->dtype)) {
+        y_true = cn_where(cn_isnan(y_true), -INFINITY, y_true);
+    }
+    return cn_cast(y_true, CN_INT64);
 }
 
 static bool labels_fit(const cn_tensor *labels, const cn_tensor *output)

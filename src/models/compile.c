@@ -34,6 +34,7 @@ static void forget_compile(cn_model *model)
     }
     for (int i = 0; i < model->n_names; i++) {
         cn__free_mem(model->names[i]);
+        model->names[i] = NULL;
     }
     model->n_names = 0;
     cn__free_mem(model->compile_json);

@@ -25,9 +25,8 @@ static int count(const cn_tensors *list)
     return n;
 }
 
-static int check_rows(cn__feed *feed, const cn_tensor *t, const char *what, int index)
+static int check_rows(const cn_tensor *t, const char *what, int index)
 {
-    char text[256];
     int code = cn__expect(t, CN__TENSOR, what);
     if (code < 0) {
         return code;
@@ -39,13 +38,58 @@ static int check_rows(cn__feed *feed, const cn_tensor *t, const char *what, int 
         return cn__fail(CN_EVALUE, "%s %d: expected rows along axis 0, got a tensor of shape ()",
                         what, index);
     }
-    if (feed->rows >= 0 && t->shape.dim[0] != feed->rows) {
-        return cn__fail(CN_EVALUE,
-                        "Data cardinality is ambiguous. Make sure all arrays contain the same "
-                        "number of samples. %s %d has shape %s, others have %" PRId64 " samples",
-                        what, index, cn__shape_text(&t->shape, text, sizeof text), feed->rows);
+    return 0;
+}
+
+/* A list's lengths are those of the others; else Keras's list of all of them. */
+static int check_lengths(cn__feed *feed, const cn_model *model, const cn_tensors *const *lists)
+{
+    static const char *const labels[] = {"x", "y", "sample_weight"};
+    bool three = cn__is_keras3(model->layer.base.keras), same = true;
+    cn__text text = {0};
+    for (int part = 0; part < 3; part++) {
+        int n = count(lists[part]);
+        for (int i = 0; i < n; i++) {
+            int64_t rows = lists[part]->v[i]->shape.dim[0];
+            feed->rows = feed->rows < 0 ? rows : feed->rows;
+            same = same && rows == feed->rows;
+            if (i == 0) {
+                cn__text_add(&text, three ? "'%s' sizes: " : "  %s sizes: ", labels[part]);
+            }
+            cn__text_add(&text, "%" PRId64 "%s", rows, i + 1 < n ? ", " : "\n");
+        }
     }
-    feed->rows = t->shape.dim[0];
+    char *sizes = cn__text_take(&text);
+    if (sizes && !same) {
+        const char *words = "Make sure all arrays contain the same number of samples.";
+        if (three) {
+            cn__fail(CN_EVALUE, "Data cardinality is ambiguous. %s%s", words, sizes);
+        } else {
+            cn__fail(CN_EVALUE, "Data cardinality is ambiguous:\n%s%s", sizes, words);
+        }
+    }
+    cn__free_mem(sizes);
+    return sizes && same ? 0 : cn_error_code();
+}
+
+/* Targets for every output that has a loss. */
+static int check_targets(const cn__feed *feed, const cn_model *model)
+{
+    for (int i = 0; i < CN__MODEL_MAX_IO; i++) {
+        if (!model->losses[i] || i < feed->n_y) {
+            continue;
+        }
+        if (feed->n_y) {
+            return cn__fail(CN_EVALUE, "The model has a loss for output %d, but y has %d array(s)",
+                            i, feed->n_y);
+        }
+        return cn__is_keras3(model->layer.base.keras)
+                   ? cn__fail(CN_EVALUE, "None values not supported.")
+                   : cn__fail(CN_EVALUE,
+                              "Target data is missing. Your model was compiled with loss=%s, and "
+                              "therefore expects target data to be provided in `fit()`.",
+                              cn_loss_name(model->losses[i]));
+    }
     return 0;
 }
 
@@ -89,7 +133,6 @@ static int add_weights(cn__feed *feed, const cn_tensors *weights, const cn_float
                         feed->n_y, n);
     }
     for (int i = 0; code == 0 && i < n; i++) {
-        code = check_rows(feed, weights->v[i], "sample_weight", i);
         feed->w[i] = weights->v[i];
     }
     for (int i = 1; n == 1 && i < feed->n_y; i++) {
@@ -122,22 +165,26 @@ int cn__feed_make(cn__feed *feed, cn_model *model, cn__phase phase, const cn_ten
     }
     for (int i = 0; code == 0 && i < feed->n_x; i++) {
         feed->x[i] = x->v[i];
-        code = check_rows(feed, x->v[i], "x", i);
+        code = check_rows(x->v[i], "x", i);
     }
     for (int i = 0; code == 0 && i < feed->n_y; i++) {
         feed->y[i] = y->v[i];
-        code = check_rows(feed, y->v[i], "y", i);
+        code = check_rows(y->v[i], "y", i);
     }
+    const cn_tensors none = {{NULL}};
+    const cn_tensors *lists[] = {x, feed->n_y ? y : &none,
+                                 phase == CN__PREDICT || !weights ? &none : weights};
+    for (int i = 0; code == 0 && i < count(lists[2]); i++) {
+        code = check_rows(lists[2]->v[i], "sample_weight", i);
+    }
+    code = code < 0 ? code : check_lengths(feed, model, lists);
     if (code == 0 && model->graph && feed->n_x != model->n_inputs) {
         code = cn__fail(CN_EVALUE,
                         "Layer \"%s\" expects %d input(s), but it received %d input tensors.",
                         model->layer.base.name, model->n_inputs, feed->n_x);
     }
-    for (int i = 0; code == 0 && phase != CN__PREDICT && i < CN__MODEL_MAX_IO; i++) {
-        if (model->losses[i] && i >= feed->n_y) {
-            code = cn__fail(CN_EVALUE, "The model has a loss for output %d, but y has %d array(s)",
-                            i, feed->n_y);
-        }
+    if (code == 0 && phase != CN__PREDICT) {
+        code = check_targets(feed, model);
     }
     if (code == 0 && feed->rows == 0) {
         code = cn__fail(CN_EVALUE, "Expected input data to be non-empty.");

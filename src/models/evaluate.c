@@ -59,13 +59,13 @@ int cn__evaluate_loop(cn_model *model, const cn__feed *feed, int64_t batch, int6
     return code;
 }
 
-int cn__check_compiled(const cn_model *model, const char *who)
+int cn__check_compiled(const cn_model *model)
 {
     if (model->compiled) {
         return 0;
     }
     if (cn__is_keras3(model->layer.base.keras)) {
-        return cn__fail(CN_ESTATE, "You must call `compile()` before calling `%s()`.", who);
+        return cn__fail(CN_ESTATE, "You must call `compile()` before using the model.");
     }
     return cn__fail(CN_ESTATE, "You must compile your model before training/testing. Use "
                                "`model.compile(optimizer, loss)`.");
@@ -75,7 +75,7 @@ cn_scores cn_model_evaluate_with(cn_model *model, cn_tensors x, cn_tensors y,
                                  const cn_evaluate_args *given)
 {
     cn_scores scores = {0};
-    if (!cn__check_model(model, "evaluate") || cn__check_compiled(model, "evaluate") < 0) {
+    if (!cn__check_model(model, "evaluate") || cn__check_compiled(model) < 0) {
         return scores;
     }
     if (!given || !given->size || given->size > sizeof *given) {
@@ -96,16 +96,20 @@ cn_scores cn_model_evaluate_with(cn_model *model, cn_tensors x, cn_tensors y,
     if (code < 0) {
         return scores;
     }
+    batch = batch < feed.rows ? batch : feed.rows;
     int64_t steps = steps_of(feed.rows, batch, args.steps);
     cn_callback_params params = {.verbose = verbose, .epochs = 1, .steps = steps};
+    if (cn__model_enter(model, CN__TEST, "evaluate") < 0) {
+        return scores;
+    }
     cn_scope scope = cn_scope_begin();
     code = cn__hooks_begin(&hooks, model, &args.callbacks, params);
     if (code == 0) {
         code = cn__model_prepare(model, CN__TEST, &feed);
-        cn__progress_begin(&bar, keras >= 204 ? steps : feed.rows, verbose, keras,
-                           code < 0 ? NULL : cn__model_names(model));
-        code = code < 0 ? code
-                        : cn__evaluate_loop(model, &feed, batch, args.steps, &hooks, &bar, &logs);
+        const char *const *names = code < 0 ? NULL : cn__model_names(model);
+        cn__progress_begin(&bar, keras >= 204 ? steps : feed.rows, verbose, keras, names);
+        code = !names ? cn_error_code()
+                      : cn__evaluate_loop(model, &feed, batch, args.steps, &hooks, &bar, &logs);
         cn__progress_end(&bar);
     }
     cn__hooks_end(&hooks);
@@ -114,6 +118,7 @@ cn_scores cn_model_evaluate_with(cn_model *model, cn_tensors x, cn_tensors y,
         cn__model_scores(model, &scores);
     }
     cn_scope_end(scope);
+    cn__model_leave(model, CN__TEST);
     return scores;
 }
 
@@ -125,7 +130,7 @@ static cn_scores on_batch(cn_model *model, cn__phase phase, const cn_tensors *x,
                           const cn_tensors *y, const cn_batch_args *given, const char *who)
 {
     cn_scores scores = {0};
-    if (!cn__check_model(model, who) || cn__check_compiled(model, who) < 0) {
+    if (!cn__check_model(model, who) || cn__check_compiled(model) < 0) {
         return scores;
     }
     if (!given || !given->size || given->size > sizeof *given) {
@@ -135,6 +140,9 @@ static cn_scores on_batch(cn_model *model, cn__phase phase, const cn_tensors *x,
     cn_batch_args args = cn_batch_defaults;
     memcpy(&args, given, given->size);
     cn__feed feed;
+    if (cn__model_enter(model, phase, who) < 0) {
+        return scores;
+    }
     cn_scope scope = cn_scope_begin();
     int code = cn__feed_make(&feed, model, phase, x, y, &args.sample_weight, &args.class_weight);
     code = code < 0 ? code : cn__model_prepare(model, phase, &feed);
@@ -146,6 +154,7 @@ static cn_scores on_batch(cn_model *model, cn__phase phase, const cn_tensors *x,
         cn__model_scores(model, &scores);
     }
     cn_scope_end(scope);
+    cn__model_leave(model, phase);
     return scores;
 }
 
@@ -165,26 +174,18 @@ cn_scores cn_model_test_on_batch_with(cn_model *model, cn_tensors x, cn_tensors 
  * ------------------------------------------------------------------------------------------------------------
  */
 
-static int make_results(cn_model *model, int64_t rows, cn_tensor **results, int *n)
+/* Room for `rows` rows of each output of a program for `batch` rows. */
+static int make_results(const cn__program *program, int64_t batch, int64_t rows,
+                        cn_tensor **results)
 {
-    *n = model->programs[CN__PREDICT].trace->n_outputs;
-    for (int i = 0; i < *n; i++) {
-        cn_shape shape = *cn__model_output_shape(model, i);
-        if (shape.rank < 1) {
+    for (int i = 0; i < program->n_outputs; i++) {
+        const cn__value *value = &program->values[program->outputs[i]];
+        cn_shape shape = value->shape;
+        if (shape.rank < 1 || shape.dim[0] != batch) {
             return cn__fail(CN_EVALUE, "predict: output %d has no batch axis", i);
         }
         shape.dim[0] = rows;
-        for (int a = 1; a < shape.rank; a++) {
-            if (shape.dim[a] < 0) {
-                /* Lengths that only the data decide: those of the program for these data. */
-                cn__program *program = cn__model_program(model, CN__PREDICT, rows < 1 ? 1 : rows);
-                if (!program) {
-                    return cn_error_code();
-                }
-                shape.dim[a] = program->values[program->outputs[i]].shape.dim[a];
-            }
-        }
-        results[i] = cn__tensor_new(cn__model_output_dtype(model, i), &shape);
+        results[i] = cn__tensor_new(value->dtype, &shape);
         if (!results[i]) {
             return cn_error_code();
         }
@@ -192,11 +193,25 @@ static int make_results(cn_model *model, int64_t rows, cn_tensor **results, int 
     return 0;
 }
 
+/* The results, for the shapes of the program that the first batch is run by. */
+static int prepare_results(cn_model *model, const cn__feed *feed, int64_t batch, int64_t rows,
+                           cn_tensor **results, int *n)
+{
+    int64_t first = batch < rows ? batch : rows;
+    cn__program *program = cn__model_acquire(model, CN__PREDICT, feed, first < 1 ? 1 : first);
+    if (!program) {
+        return cn_error_code();
+    }
+    *n = program->n_outputs;
+    int code = make_results(program, first < 1 ? 1 : first, rows, results);
+    cn__unref(program);
+    return code;
+}
+
 int cn__predict_loop(cn_model *model, const cn__feed *feed, int64_t batch, int64_t rows,
                      const cn_predict_args *args, cn_tensor **results, int *n)
 {
-    int code = cn__model_prepare(model, CN__PREDICT, feed);
-    code = code < 0 ? code : make_results(model, rows, results, n);
+    int code = prepare_results(model, feed, batch, rows, results, n);
     int64_t steps = (rows + batch - 1) / batch;
     int verbose = cn__verbosity(args->verbose), keras = model->layer.base.keras;
     cn__hooks hooks = {0};

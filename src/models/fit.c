@@ -108,8 +108,21 @@ static int check_arguments(fit *f)
                         a->validation_freq);
     }
     if (code == 0 && a->steps_per_epoch != CN_NONE && a->steps_per_epoch < 1) {
-        code = cn__fail(CN_EVALUE, "steps_per_epoch: expected a positive number, got %" PRId64,
+        code = cn__fail(CN_EVALUE,
+                        "steps_per_epoch must be positive, None or -1. Received %" PRId64
+                        ". See `Model.fit`.",
                         a->steps_per_epoch);
+    }
+    /* Only tf.keras minds; others have nothing to do. */
+    bool minds = f->keras >= 204 && !cn__is_keras3(f->keras);
+    if (code == 0 && minds && a->epochs < 1) {
+        code = cn__fail(CN_EVALUE, "Expected epochs to be positive. Received is %" PRId64 ".",
+                        a->epochs);
+    }
+    if (code == 0 && minds && a->initial_epoch < 0) {
+        code = cn__fail(CN_EVALUE,
+                        "Expected initial_epoch to be non-negative. Received is %" PRId64 ".",
+                        a->initial_epoch);
     }
     return code;
 }
@@ -208,9 +221,9 @@ static int run_epoch(fit *f, int64_t epoch)
     if (code == 0) {
         cn__progress_epoch(f->keras, f->verbose, epoch, f->args.epochs);
         /* What a batch logs is the mean so far: the bar shows it as it is. */
-        cn__progress_begin(&f->bar, bar_position(f, f->steps), f->verbose, f->keras,
-                           cn__model_names(f->model));
-        code = run_batches(f, &logs);
+        const char *const *names = cn__model_names(f->model);
+        cn__progress_begin(&f->bar, bar_position(f, f->steps), f->verbose, f->keras, names);
+        code = names ? run_batches(f, &logs) : cn_error_code();
     }
     code = code < 0 ? code : validate(f, epoch, &logs);
     if (cn__is_keras3(f->keras)) {
@@ -289,6 +302,11 @@ static int start(fit *f, cn_tensors *x, cn_tensors *y)
     if (code < 0) {
         return code;
     }
+    /* More than there is would only run over in products. */
+    f->batch = f->batch < f->feed.rows ? f->batch : f->feed.rows;
+    if (f->validates && f->validation_batch > f->validation.rows) {
+        f->validation_batch = f->validation.rows;
+    }
     f->pass_batches = f->position = (f->feed.rows + f->batch - 1) / f->batch;
     f->steps = f->args.steps_per_epoch != CN_NONE ? f->args.steps_per_epoch : f->pass_batches;
     if (f->args.shuffle) {
@@ -304,7 +322,7 @@ static int start(fit *f, cn_tensors *x, cn_tensors *y)
 
 cn_history *cn_model_fit_with(cn_model *model, cn_tensors x, cn_tensors y, const cn_fit_args *given)
 {
-    if (!cn__check_model(model, "fit") || cn__check_compiled(model, "fit") < 0) {
+    if (!cn__check_model(model, "fit") || cn__check_compiled(model) < 0) {
         return NULL;
     }
     if (!given || !given->size || given->size > sizeof *given) {
@@ -314,6 +332,9 @@ cn_history *cn_model_fit_with(cn_model *model, cn_tensors x, cn_tensors y, const
     fit f = {.model = model, .keras = model->layer.base.keras, .args = cn_fit_defaults};
     memcpy(&f.args, given, given->size);
     f.verbose = cn__verbosity(f.args.verbose);
+    if (cn__model_enter(model, CN__TRAIN, "fit") < 0) {
+        return NULL;
+    }
     f.history = cn__history_new();
     cn_scope scope = cn_scope_begin();
     int code = f.history ? start(&f, &x, &y) : CN_ENOMEM;
@@ -321,6 +342,7 @@ cn_history *cn_model_fit_with(cn_model *model, cn_tensors x, cn_tensors y, const
     cn__hooks_end(&f.hooks);
     cn__free_mem(f.order);
     cn_scope_end(scope);
+    cn__model_leave(model, CN__TRAIN);
     if (code < 0) {
         cn_free(f.history);
         return NULL;

@@ -154,6 +154,9 @@ static int build(cn_model *model, const cn_functional_args *args)
     return model->layer.input_shapes ? 0 : CN_ENOMEM;
 }
 
+const cn_functional_args cn_functional_defaults = {.size = sizeof(cn_functional_args),
+                                                   CN_FUNCTIONAL_DEFAULTS};
+
 cn_model *cn_functional_with(const cn_functional_args *given)
 {
     cn_functional_args args = {.size = sizeof args, .trainable = true};

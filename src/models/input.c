@@ -115,6 +115,8 @@ static int read_shape(const cn_input_args *args, cn_shape *shape)
                                      "that `shape` does not include the batch dimension.");
 }
 
+const cn_input_args cn_input_defaults = {.size = sizeof(cn_input_args), CN_INPUT_DEFAULTS};
+
 cn_tensor *cn_input_with(const cn_input_args *given_args)
 {
     cn_input_args args = {.size = sizeof args, CN_INPUT_DEFAULTS};

@@ -236,7 +236,7 @@ int cn__model_conform(const cn_model *model, cn_tensor *const *inputs, int n, cn
 
 const char *cn_model_name(const cn_model *model)
 {
-    return model ? model->layer.base.name : NULL;
+    return cn__expect(model, CN__MODEL, "cn_model_name") < 0 ? NULL : model->layer.base.name;
 }
 
 int cn__model_list(const cn_model *model, bool input, cn_layer **out, int max)
@@ -392,7 +392,7 @@ int cn_model_build(cn_model *model, const cn_shape *input_shape)
 
 bool cn_model_built(const cn_model *model)
 {
-    return model && model->layer.built;
+    return cn__expect(model, CN__MODEL, "cn_model_built") == 0 && model->layer.built;
 }
 
 int64_t cn_model_count_params(const cn_model *model)

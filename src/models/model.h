@@ -56,6 +56,10 @@ struct cn_model {
     cn_tensor *loss_total, *loss_count;                              /* variables */
     cn_tensor *output_total[CN__MODEL_MAX_IO], *output_count[CN__MODEL_MAX_IO];
     cn_tensor *random_step; /* int64 variable: counts training steps, for random ops */
+    /* Who uses it now, see use.c. */
+    atomic_uintptr_t user; /* the thread that trains or evaluates, or 0 */
+    int depth;             /* how often it has entered */
+    atomic_int trains, predictors;
     cn__model_programs programs[3];
     uint64_t clock; /* of program use */
     bool stop_training;

@@ -4,7 +4,6 @@
 #include "ops/op.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <string.h>
 
 const cn_predict_args cn_predict_defaults = {.size = sizeof(cn_predict_args), CN_PREDICT_DEFAULTS};
@@ -17,9 +16,26 @@ static int64_t batch_or_default(int64_t batch)
 int cn__check_batch_size(int64_t batch)
 {
     if (batch < 1) {
-        return cn__fail(CN_EVALUE, "batch_size: expected a positive number, got %" PRId64, batch);
+        return cn__fail(CN_EVALUE, "Expected batch_size to be positive. Received is %" PRId64 ".",
+                        batch);
     }
     return 0;
+}
+
+/* The results, in the current scope; after an error there are none. */
+static int predict(cn_model *model, const cn__feed *feed, int64_t batch, int64_t rows,
+                   const cn_predict_args *args, cn_tensor **results, int *n, const char *who)
+{
+    int code = cn__model_enter(model, CN__PREDICT, who);
+    if (code < 0) {
+        return code;
+    }
+    code = cn__predict_loop(model, feed, batch, rows, args, results, n);
+    cn__model_leave(model, CN__PREDICT);
+    for (int i = 0; code < 0 && i < *n; i++) {
+        cn_free(results[i]);
+    }
+    return code;
 }
 
 cn_tensor *cn_model_predict_with(cn_model *model, cn_tensors x, const cn_predict_args *given)
@@ -39,6 +55,7 @@ cn_tensor *cn_model_predict_with(cn_model *model, cn_tensors x, const cn_predict
         cn__feed_make(&feed, model, CN__PREDICT, &x, NULL, NULL, NULL) < 0) {
         return NULL;
     }
+    batch = batch < feed.rows ? batch : feed.rows;
     int64_t rows = feed.rows, steps = (rows + batch - 1) / batch;
     if (args.steps != CN_NONE && args.steps >= 0 && args.steps < steps) {
         steps = args.steps;
@@ -46,7 +63,7 @@ cn_tensor *cn_model_predict_with(cn_model *model, cn_tensors x, const cn_predict
     }
     cn_tensor *results[CN__MODEL_MAX_IO] = {0};
     int n = 0;
-    if (cn__predict_loop(model, &feed, batch, rows, &args, results, &n) < 0) {
+    if (predict(model, &feed, batch, rows, &args, results, &n, "predict") < 0) {
         return NULL;
     }
     for (int i = 1; args.outputs && i < n; i++) {
@@ -65,63 +82,49 @@ cn_tensor *cn_model_predict_on_batch_of(cn_model *model, cn_tensors x)
     cn_tensor *results[CN__MODEL_MAX_IO] = {0};
     int n = 0;
     cn_predict_args silent = {.size = sizeof silent, .verbose = 0};
-    return cn__predict_loop(model, &feed, feed.rows, feed.rows, &silent, results, &n) < 0
+    return predict(model, &feed, feed.rows, feed.rows, &silent, results, &n, "predict_on_batch") < 0
                ? NULL
                : results[0];
 }
 
-/* The plan for this number of rows; made under a lock the first time. */
+/* A trace for rows of the model's own input shape. */
+static int prepare_for_rows(cn_model *model)
+{
+    const cn_shape *shape = &model->inputs[0]->shape;
+    int64_t length[CN_MAX_RANK];
+    memcpy(length, shape->dim, sizeof length);
+    length[0] = 1;
+    for (int a = 1; a < shape->rank; a++) {
+        if (length[a] < 1) {
+            return cn__fail(CN_EVALUE, "cn_model_predict_into: the input's shape has lengths that "
+                                       "are not known; call cn_model_predict first");
+        }
+    }
+    cn_scope scope = cn_scope_begin();
+    cn_tensor *like = cn_tensor_new(model->inputs[0]->dtype, shape->rank, length, NULL);
+    cn_tensors x = {{like}};
+    cn__feed feed;
+    int code =
+        like ? cn__feed_make(&feed, model, CN__PREDICT, &x, NULL, NULL, NULL) : cn_error_code();
+    code = code < 0 ? code : cn__model_prepare(model, CN__PREDICT, &feed);
+    cn_scope_end(scope);
+    return code;
+}
+
+/* The plan for this number of rows, a reference of the caller's; made the first time. */
 static cn__program *plan_for(cn_model *model, int64_t rows)
 {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    cn__program *program = NULL;
-    pthread_mutex_lock(&lock);
-    cn__model_programs *programs = &model->programs[CN__PREDICT];
+    cn__model_lock(model);
+    const cn__model_programs *programs = &model->programs[CN__PREDICT];
     bool fresh = programs->trace && programs->version == cn__layers_version();
-    if (!fresh) {
-        int64_t length[CN_MAX_RANK];
-        memcpy(length, model->inputs[0]->shape.dim, sizeof length);
-        length[0] = 1;
-        bool known = true;
-        for (int a = 1; a < model->inputs[0]->shape.rank; a++) {
-            known = known && length[a] > 0;
-        }
-        if (!known) {
-            cn__fail(CN_EVALUE, "cn_model_predict_into: the input's shape has lengths that are not "
-                                "known; call cn_model_predict first");
-        } else {
-            cn_scope scope = cn_scope_begin();
-            cn_tensor *like =
-                cn_tensor_new(model->inputs[0]->dtype, model->inputs[0]->shape.rank, length, NULL);
-            cn_tensors x = {{like}};
-            cn__feed feed;
-            fresh = like && cn__feed_make(&feed, model, CN__PREDICT, &x, NULL, NULL, NULL) == 0 &&
-                    cn__model_prepare(model, CN__PREDICT, &feed) == 0;
-            cn_scope_end(scope);
-        }
-    }
-    if (fresh) {
-        program = cn__model_program(model, CN__PREDICT, rows);
-        cn__ref(program);
-    }
-    pthread_mutex_unlock(&lock);
+    int code = fresh ? 0 : prepare_for_rows(model);
+    cn__program *program = code < 0 ? NULL : cn__ref(cn__model_program(model, CN__PREDICT, rows));
+    cn__model_unlock(model);
     return program;
 }
 
-int cn_model_predict_into(cn_model *model, const void *x, int64_t rows, void *y, size_t y_bytes)
+static int predict_into(cn_model *model, const void *x, int64_t rows, void *y, size_t y_bytes)
 {
-    if (cn__pending()) {
-        return CN_EPENDING;
-    }
-    if (!cn__check_model(model, "cn_model_predict_into")) {
-        return cn_error_code();
-    }
-    if (!model->graph || model->n_inputs != 1) {
-        return cn__fail(CN_ESTATE, "cn_model_predict_into: expected a built model with one input");
-    }
-    if (!x || !y || rows < 1) {
-        return cn__fail(CN_EVALUE, "cn_model_predict_into: expected rows at x and room at y");
-    }
     cn__program *program = plan_for(model, rows);
     if (!program) {
         return cn_error_code();
@@ -139,5 +142,27 @@ int cn_model_predict_into(cn_model *model, const void *x, int64_t rows, void *y,
         code = cn__program_run(program, &source, outputs);
     }
     cn__unref(program);
+    return code;
+}
+
+int cn_model_predict_into(cn_model *model, const void *x, int64_t rows, void *y, size_t y_bytes)
+{
+    if (cn__pending()) {
+        return CN_EPENDING;
+    }
+    if (!cn__check_model(model, "cn_model_predict_into")) {
+        return cn_error_code();
+    }
+    if (!model->graph || model->n_inputs != 1) {
+        return cn__fail(CN_ESTATE, "cn_model_predict_into: expected a built model with one input");
+    }
+    if (!x || !y || rows < 1) {
+        return cn__fail(CN_EVALUE, "cn_model_predict_into: expected rows at x and room at y");
+    }
+    int code = cn__model_enter(model, CN__PREDICT, "cn_model_predict_into");
+    if (code == 0) {
+        code = predict_into(model, x, rows, y, y_bytes);
+        cn__model_leave(model, CN__PREDICT);
+    }
     return code;
 }

@@ -60,7 +60,7 @@ static const char *output_name(const cn_model *model, int i, char *buffer, size_
 
 /* loss, one loss an output if there are several, then the metrics; a name that is taken gets
  * "weighted_" or a number. */
-static int make_names(cn_model *model)
+static int add_names(cn_model *model)
 {
     char buffer[64];
     int code = add_name(model, cn__strdup("loss"));
@@ -96,9 +96,20 @@ static int make_names(cn_model *model)
     return code;
 }
 
+/* All of them or none: half a list would count as made. */
+static int make_names(cn_model *model)
+{
+    int code = model->n_names ? 0 : add_names(model);
+    for (; code < 0 && model->n_names; model->n_names--) {
+        cn__free_mem(model->names[model->n_names - 1]);
+        model->names[model->n_names - 1] = NULL;
+    }
+    return code;
+}
+
 const char *const *cn__model_names(cn_model *model)
 {
-    if (!model->n_names && make_names(model) < 0) {
+    if (make_names(model) < 0) {
         return NULL;
     }
     model->names[model->n_names] = NULL;
@@ -114,7 +125,7 @@ static double mean_of(const cn_tensor *total, const cn_tensor *n)
 int cn__model_scores(cn_model *model, cn_scores *scores)
 {
     memset(scores, 0, sizeof *scores);
-    int code = model->n_names ? 0 : make_names(model);
+    int code = make_names(model);
     if (code < 0) {
         return code;
     }

@@ -401,6 +401,9 @@ cn_model *cn__sequential_new(const char *name, bool trainable)
     return cn__model_new(&cn__layer_sequential, &args, CN__SEQUENTIAL);
 }
 
+const cn_sequential_args cn_sequential_defaults = {.size = sizeof(cn_sequential_args),
+                                                   CN_SEQUENTIAL_DEFAULTS};
+
 cn_model *cn_sequential_with(const cn_sequential_args *given)
 {
     cn_sequential_args args = {.size = sizeof args, .trainable = true};

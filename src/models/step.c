@@ -221,7 +221,11 @@ static cn_tensor *trace_loss(step *s)
     cn__layer_clear_all_losses(&model->layer);
     if (!total) {
         if (!cn__pending()) {
-            cn__fail(CN_EVALUE, "No loss to compute. Provide a `loss` argument in `compile()`.");
+            cn__fail(CN_EVALUE,
+                     cn__is_keras3(model->layer.base.keras)
+                         ? "No loss to compute. Provide a `loss` argument in `compile()`."
+                         : "No loss found. You may have forgotten to provide a `loss` "
+                           "argument in the `compile()` method.");
         }
         return NULL;
     }
@@ -383,8 +387,23 @@ static int build_optimizer(cn_model *model)
     return code;
 }
 
-int cn__model_prepare(cn_model *model, cn__phase phase, const cn__feed *feed)
+/* Metrics that a failing first batch has chosen by its shapes are chosen again by the next. */
+static void forget_new_metrics(cn_model *model, const bool *had)
 {
+    for (int i = 0; i < model->n_metrics; i++) {
+        if (!had[i]) {
+            cn__unref(model->metrics[i].metric);
+            model->metrics[i].metric = NULL;
+        }
+    }
+}
+
+static int prepare(cn_model *model, cn__phase phase, const cn__feed *feed)
+{
+    bool had[CN__MAX_METRICS];
+    for (int i = 0; i < model->n_metrics; i++) {
+        had[i] = model->metrics[i].metric != NULL;
+    }
     cn__model_programs *programs = &model->programs[phase];
     uint64_t wanted = signature(feed);
     if (programs->trace && programs->version == cn__layers_version() &&
@@ -416,7 +435,17 @@ int cn__model_prepare(cn_model *model, cn__phase phase, const cn__feed *feed)
     if (code == 0) {
         programs->version = cn__layers_version();
         programs->signature = wanted;
+    } else {
+        forget_new_metrics(model, had);
     }
+    return code;
+}
+
+int cn__model_prepare(cn_model *model, cn__phase phase, const cn__feed *feed)
+{
+    cn__model_lock(model);
+    int code = prepare(model, phase, feed);
+    cn__model_unlock(model);
     return code;
 }
 
@@ -463,7 +492,7 @@ static cn__source source_of(cn_tensor *t, int64_t row0, const int64_t *index)
 int cn__model_step(cn_model *model, cn__phase phase, const cn__feed *feed, int64_t row0,
                    int64_t rows, const int64_t *index, void *const *outputs)
 {
-    cn__program *program = cn__model_program(model, phase, rows);
+    cn__program *program = cn__model_acquire(model, phase, feed, rows);
     if (!program) {
         return cn_error_code();
     }
@@ -484,15 +513,7 @@ int cn__model_step(cn_model *model, cn__phase phase, const cn__feed *feed, int64
             sources[n++] = source_of(feed->w[i], row0, index);
         }
     }
-    return cn__program_run(program, sources, outputs);
-}
-
-const cn_shape *cn__model_output_shape(const cn_model *model, int index)
-{
-    return &model->programs[CN__PREDICT].trace->outputs[index]->shape;
-}
-
-cn_dtype cn__model_output_dtype(const cn_model *model, int index)
-{
-    return model->programs[CN__PREDICT].trace->outputs[index]->dtype;
+    int code = cn__program_run(program, sources, outputs);
+    cn__unref(program);
+    return code;
 }

@@ -31,16 +31,24 @@ int cn__model_scores(cn_model *model, cn_scores *scores);
 /* The names of the scores, ended by NULL; known once a phase has been prepared. NULL and an error
  * on failure. */
 const char *const *cn__model_names(cn_model *model);
-/* The shape of one row of an output, known after prepare. */
-const cn_shape *cn__model_output_shape(const cn_model *model, int index);
-cn_dtype cn__model_output_dtype(const cn_model *model, int index);
 void cn__model_forget_compile(cn_model *model);
 /* The plan of a phase for a number of rows, made at its first use; the model keeps the last
  * sixteen. */
 cn__program *cn__model_program(cn_model *model, cn__phase phase, int64_t rows);
+/* A call begins to use the model: CN_ESTATE if another thread trains it, or does anything with it that is to be trained. A
+ * thread that trains may do anything with its model, from a callback. */
+int cn__model_enter(cn_model *model, cn__phase phase, const char *who);
+void cn__model_leave(cn_model *model, cn__phase phase);
+/* The plan of a phase for data like these and a number of rows, prepared first where needed; the caller's own reference. Safe
+ * beside other threads that predict. */
+cn__program *cn__model_acquire(cn_model *model, cn__phase phase, const cn__feed *feed,
+                               int64_t rows);
+/* Around what makes or looks up a model's traces and programs; may be taken again by the thread that has it. */
+void cn__model_lock(const cn_model *model);
+void cn__model_unlock(const cn_model *model);
 /* CN_EVALUE for a batch size below 1. */
 int cn__check_batch_size(int64_t batch);
 /* CN_ESTATE with Keras's words if the model is not compiled. */
-int cn__check_compiled(const cn_model *model, const char *who);
+int cn__check_compiled(const cn_model *model);
 
 #endif

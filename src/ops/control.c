@@ -141,7 +141,7 @@ const cn__op cn__op_while_loop = {.name = "while_loop",
                                   .min_in = 1,
                                   .max_in = CN__MAX_OUTPUTS,
                                   .n_out = CN__MAX_OUTPUTS,
-                                  .flags = CN__OP_RANDOM,
+                                  .flags = CN__OP_RANDOM | CN__OP_CHECKS,
                                   .infer = infer_while_loop,
                                   .gradient = gradient_while_loop,
                                   .reference = &cn__reference_while_loop};

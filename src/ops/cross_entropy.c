@@ -99,6 +99,7 @@ const cn__op cn__op_sparse_softmax_cross_entropy = {
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,
+    .flags = CN__OP_CHECKS,
     .infer = infer_sparse,
     .gradient = gradient_sparse,
     .batch = batch_rows,

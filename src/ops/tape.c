@@ -447,9 +447,12 @@ static int step_back(walk *w, visit *v)
         return cn__fail(CN_EUNSUPPORTED, "The op %s has no gradient", node->op->name);
     }
     cn_tensor *grads_in[CN__MAX_INPUTS] = {0};
+    const walk *outer = current_walk;
     current_walk = w;
+    bool before = cn__trace_freeze(true);
     int code = node->op->gradient(node, v->out, v->grad, grads_in);
-    current_walk = NULL;
+    cn__trace_freeze(before);
+    current_walk = outer;
     for (int i = 0; code == 0 && i < node->n_in; i++) {
         if (grads_in[i] && input_counts(node, i)) {
             code = deliver(w, node->in[i], grads_in[i]);

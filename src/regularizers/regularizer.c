@@ -17,7 +17,9 @@ cn_regularizer *cn_regularizer_new(const cn_regularizer_class *cls, const void *
 
 const void *cn_regularizer_arguments(const cn_regularizer *regularizer)
 {
-    return regularizer && !cn__pending() ? regularizer->base.args : NULL;
+    return cn__pending() || cn__expect(regularizer, CN__REGULARIZER, "cn_regularizer_arguments") < 0
+               ? NULL
+               : regularizer->base.args;
 }
 
 int cn_register_regularizer(const cn_regularizer_class *cls, const char *package)
