@@ -84,15 +84,16 @@ static int write_config(const void *instance, int dialect, void *config)
     cn__free_mem(function);
     return text && json_object_set_new(config, "fn", text) == 0 ? 0 : cn__no_memory();
 }
+#define WRITE_CONFIG write_config
 #else
-#define write_config NULL
+#define WRITE_CONFIG NULL
 #endif
 
 const cn__kind_info cn__kind_loss = {.type = {CN__LOSS, "loss", NULL},
                                      .bytes = sizeof(cn_loss),
                                      .module = "keras.losses",
                                      .init = init_loss,
-                                     .write_config = write_config};
+                                     .write_config = WRITE_CONFIG};
 
 cn_loss *cn_loss_new(const cn_loss_class *cls, const void *args)
 {
