@@ -133,6 +133,8 @@ static bool same(double a, double b)
     return a == b || (isnan(a) && isnan(b));
 }
 
+static json_t *rates; /* what by_list reads */
+
 static cn_callback *make(const golden_case *c)
 {
     const char *class = golden_string(c, "class_name");
@@ -141,7 +143,8 @@ static cn_callback *make(const golden_case *c)
         return cn__from_config(CN__CALLBACK, cn__class_find(CN__CALLBACK, class), kwargs);
     }
     /* The schedule is a function of Python's; the rates that it gave are those of the trace. */
-    json_t *rates = json_array();
+    json_decref(rates);
+    rates = json_array();
     const json_t *entry;
     size_t i;
     json_array_foreach(json_object_get(c->json, "trace"), i, entry)
@@ -254,6 +257,8 @@ static void golden_texts(void **state)
 {
     (void)state;
     golden_each("text", "callback_", check_text, NULL);
+    json_decref(rates);
+    rates = NULL;
 }
 
 static bool check_csv(const golden_case *c, void *user)
