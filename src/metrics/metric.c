@@ -120,8 +120,9 @@ static int write_config(const void *instance, int dialect, void *config)
     }
     return 0;
 }
+#define WRITE_CONFIG write_config
 #else
-#define write_config NULL
+#define WRITE_CONFIG NULL
 #endif
 
 const cn__kind_info cn__kind_metric = {.type = {CN__METRIC, "metric", NULL},
@@ -129,7 +130,7 @@ const cn__kind_info cn__kind_metric = {.type = {CN__METRIC, "metric", NULL},
                                        .module = "keras.metrics",
                                        .init = init_metric,
                                        .destroy = destroy_metric,
-                                       .write_config = write_config};
+                                       .write_config = WRITE_CONFIG};
 
 cn_metric *cn_metric_new(const cn_metric_class *cls, const void *args)
 {

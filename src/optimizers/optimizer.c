@@ -214,8 +214,9 @@ static int write_config(const void *instance, int dialect, void *config)
     code = set(config, "jit_compile", json_false());
     return code < 0 ? code : set(config, "is_legacy_optimizer", json_false());
 }
+#define WRITE_CONFIG write_config
 #else
-#define write_config NULL
+#define WRITE_CONFIG NULL
 #endif
 
 const cn__kind_info cn__kind_optimizer = {.type = {CN__OPTIMIZER, "optimizer", NULL},
@@ -223,7 +224,7 @@ const cn__kind_info cn__kind_optimizer = {.type = {CN__OPTIMIZER, "optimizer", N
                                           .module = "keras.optimizers",
                                           .init = init_optimizer,
                                           .destroy = destroy_optimizer,
-                                          .write_config = write_config};
+                                          .write_config = WRITE_CONFIG};
 
 cn_optimizer *cn_optimizer_new(const cn_optimizer_class *cls, const void *args)
 {
