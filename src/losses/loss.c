@@ -85,7 +85,6 @@ static int write_config(const void *instance, int dialect, void *config)
     return text && json_object_set_new(config, "fn", text) == 0 ? 0 : cn__no_memory();
 }
 #define WRITE_CONFIG write_config
-#define WRITE_CONFIG write_config
 #else
 #define WRITE_CONFIG NULL
 #endif
