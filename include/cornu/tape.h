@@ -47,8 +47,40 @@ CN_API cn_tensor *cn_tape_gradient_with(cn_tape *tape, cn_tensor *target, cn_ten
 CN_API int cn_tape_gradients_with(cn_tape *tape, int n_targets, cn_tensor *const *targets,
                                   int n_sources, cn_tensor *const *sources, cn_tensor **gradients,
                                   const cn_gradient_args *args);
+#define cn_tape_gradients(...) cn__tape_gradients(__VA_ARGS__, .end_ = 0)
+#ifdef __GNUC__
+#define cn__tape_gradients(tape, n_targets, targets, n_sources, sources, grads, ...)               \
+    __extension__({                                                                                \
+        CN__QUIET const cn_gradient_args cn__kw = {                                                \
+            .size = sizeof(cn_gradient_args), CN_GRADIENT_DEFAULTS, .end_ = 0, __VA_ARGS__};       \
+        CN__POP cn_tape_gradients_with(tape, n_targets, targets, n_sources, sources, grads,        \
+                                       &cn__kw);                                                   \
+    })
+#else
+#define cn__tape_gradients(tape, n_targets, targets, n_sources, sources, grads, ...)               \
+    cn_tape_gradients_with(                                                                        \
+        tape, n_targets, targets, n_sources, sources, grads,                                       \
+        &(const cn_gradient_args){                                                                 \
+            .size = sizeof(cn_gradient_args), CN_GRADIENT_DEFAULTS, .end_ = 0, __VA_ARGS__})
+#endif
 /* All of d target / d source: shape target.shape + source.shape. */
 CN_API cn_tensor *cn_tape_jacobian(cn_tape *tape, cn_tensor *target, cn_tensor *source);
+
+/* Custom gradients (tf.custom_gradient): what `forward` gives, differentiated by `backward`.
+ * Backward gets the inputs, the output and d(target)/d(output), and fills gradients[i] with
+ * d(target)/d(in[i]), NULL for none; it is written in ops, so that higher derivatives follow.
+ * Nothing flows back to tensors that forward uses besides its inputs. `user` must outlive the tape
+ * or trace. */
+typedef cn_tensor *(*cn_custom_forward)(cn_tensor *const *in, int n_in, void *user);
+typedef int (*cn_custom_backward)(cn_tensor *const *in, int n_in, cn_tensor *output,
+                                  cn_tensor *upstream, cn_tensor **gradients, void *user);
+CN_API cn_tensor *cn_custom_gradient_of(cn_custom_forward forward, cn_custom_backward backward,
+                                        void *user, int n_in, cn_tensor *const *in);
+/* cn_custom_gradient(forward, backward, user, x, y …) */
+#define cn_custom_gradient(forward, backward, user, ...)                                           \
+    cn_custom_gradient_of(forward, backward, user,                                                 \
+                          (int)(sizeof((cn_tensor *[]){__VA_ARGS__}) / sizeof(cn_tensor *)),       \
+                          (cn_tensor *[]){__VA_ARGS__})
 
 #ifdef __cplusplus
 }
