@@ -1,4 +1,5 @@
-/* Functional models: graphs of layers and ops, shared layers, several inputs and outputs, models as layers, clones. */
+/* Functional models: graphs of layers and ops, shared layers, several inputs and outputs, models as
+ * layers, clones. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +15,8 @@
 static void expect_error(int code, const char *words)
 {
     if (!cn_error() || !strstr(cn_error(), words)) {
-        fail_msg("expected an error with \"%s\", got \"%s\"", words, cn_error() ? cn_error() : "none");
+        fail_msg("expected an error with \"%s\", got \"%s\"", words,
+                 cn_error() ? cn_error() : "none");
     }
     assert_int_equal(cn_error_code(), code);
     cn_error_clear();
@@ -79,18 +81,22 @@ static void test_ops_and_constants(void **state)
     layers_are(model, "input_1 dense");
     assert_string_equal(cn_model_name(model), "model");
     cn_tensor *x = values(4, 3);
-    same(cn_call(model, x), cn_add(cn_add(cn_multiply(cn_call(dense, x), 2), cn_array(1, 2, 3)), x));
+    same(cn_call(model, x),
+         cn_add(cn_add(cn_multiply(cn_call(dense, x), 2), cn_array(1, 2, 3)), x));
 }
 
 /* The order is Keras's: by depth from the outputs, then as the walk from the outputs meets them. */
 static void test_branches(void **state)
 {
     (void)state;
-    cn_tensor *left = cn_input(.shape = {4}, .name = "left"), *right = cn_input(.shape = {3}, .name = "right");
-    cn_tensor *l = cn_call(cn_dense(5, .name = "l"), left), *r = cn_call(cn_dense(5, .name = "r"), right);
+    cn_tensor *left = cn_input(.shape = {4}, .name = "left"),
+              *right = cn_input(.shape = {3}, .name = "right");
+    cn_tensor *l = cn_call(cn_dense(5, .name = "l"), left),
+              *r = cn_call(cn_dense(5, .name = "r"), right);
     cn_tensor *deep = cn_call(cn_dense(5, .name = "deep"), r);
     cn_tensor *joined = cn_add(l, deep);
-    cn_tensor *a = cn_call(cn_dense(2, .name = "a"), joined), *b = cn_call(cn_dense(1, .name = "b"), joined);
+    cn_tensor *a = cn_call(cn_dense(2, .name = "a"), joined),
+              *b = cn_call(cn_dense(1, .name = "b"), joined);
     cn_model *model = cn_functional(.inputs = {left, right}, .outputs = {a, b}, .name = "two");
     assert_null(cn_error());
     layers_are(model, "right left r l deep a b");
@@ -98,8 +104,8 @@ static void test_branches(void **state)
     assert_string_equal(model->output_names[1], "b");
     cn_tensor *second[1] = {NULL};
     int n = 0;
-    cn_tensor *first =
-        cn_call(model, values(6, 4), values(6, 3), .outputs = second, .max_outputs = 1, .n_outputs = &n);
+    cn_tensor *first = cn_call(model, values(6, 4), values(6, 3), .outputs = second,
+                               .max_outputs = 1, .n_outputs = &n);
     assert_int_equal(n, 2);
     assert_int_equal(cn_tensor_dim(first, 1), 2);
     assert_int_equal(cn_tensor_dim(second[0], 1), 1);
@@ -113,7 +119,8 @@ static void test_shared_layer(void **state)
     cn_tensor *a = cn_input(.shape = {4}), *b = cn_input(.shape = {4});
     cn_layer *shared = cn_dense(3);
     cn_model *model =
-        cn_functional(.inputs = {a, b}, .outputs = {cn_subtract(cn_call(shared, a), cn_call(shared, b))});
+        cn_functional(.inputs = {a, b},
+                      .outputs = {cn_subtract(cn_call(shared, a), cn_call(shared, b))});
     layers_are(model, "input_1 input_2 dense");
     assert_int_equal(cn_model_count_params(model), 15);
     cn_tensor *x = values(2, 4), *y = cn_multiply(x, 3);
@@ -127,9 +134,11 @@ static void test_shared_layer(void **state)
 static void test_models_as_layers(void **state)
 {
     (void)state;
-    cn_model *inner = cn_sequential(cn_dense(3, .input_shape = {4}), cn_relu_layer(), .name = "inner");
+    cn_model *inner =
+        cn_sequential(cn_dense(3, .input_shape = {4}), cn_relu_layer(), .name = "inner");
     cn_tensor *in = cn_input(.shape = {4});
-    cn_model *outer = cn_functional(.inputs = {in}, .outputs = {cn_call(cn_dense(2), cn_call(inner, in))});
+    cn_model *outer =
+        cn_functional(.inputs = {in}, .outputs = {cn_call(cn_dense(2), cn_call(inner, in))});
     layers_are(outer, "input_1 inner dense_1");
     assert_int_equal(cn_model_count_params(outer), 15 + 8);
     assert_ptr_equal(cn_model_get_layer(outer, "inner"), cn_model_as_layer(inner));
@@ -147,7 +156,8 @@ static void test_models_as_layers(void **state)
 static void test_parts_of_graphs(void **state)
 {
     (void)state;
-    cn_tensor *in = cn_input(.shape = {4}), *h = cn_call(cn_dense(3), in), *out = cn_call(cn_dense(2), h);
+    cn_tensor *in = cn_input(.shape = {4}), *h = cn_call(cn_dense(3), in),
+              *out = cn_call(cn_dense(2), h);
     cn_model *whole = cn_functional(.inputs = {in}, .outputs = {out});
     cn_model *front = cn_functional(.inputs = {in}, .outputs = {h});
     cn_model *back = cn_functional(.inputs = {h}, .outputs = {out});
@@ -164,7 +174,8 @@ static void test_clone(void **state)
     (void)state;
     cn_tensor *in = cn_input(.shape = {4}, .name = "x");
     cn_layer *shared = cn_dense(4, .name = "shared");
-    cn_model *inner = cn_sequential(cn_dense(2, .input_shape = {4}, .name = "deep"), .name = "inner");
+    cn_model *inner =
+        cn_sequential(cn_dense(2, .input_shape = {4}, .name = "deep"), .name = "inner");
     cn_tensor *h = cn_call(shared, cn_call(shared, in));
     cn_model *model = cn_functional(.inputs = {in}, .outputs = {cn_call(inner, h)}, .name = "net");
     cn_model *copy = cn_model_clone(model);
@@ -186,25 +197,31 @@ static void test_wrong_use(void **state)
     cn_tensor *a = cn_input(.shape = {3}), *b = cn_input(.shape = {3});
     cn_tensor *y = cn_call(cn_dense(2), b);
     cn_functional(.inputs = {a}, .outputs = {y});
-    expect_error(CN_EVALUE, "Graph disconnected: cannot obtain value for tensor "
-                            "KerasTensor(type_spec=TensorSpec(shape=(None, 3), dtype=tf.float32, "
-                            "name='input_2'), name='input_2', description=\"created by layer 'input_2'\") at "
-                            "layer \"dense\". The following previous layers were accessed without issue: []");
+    expect_error(CN_EVALUE,
+                 "Graph disconnected: cannot obtain value for tensor "
+                 "KerasTensor(type_spec=TensorSpec(shape=(None, 3), dtype=tf.float32, "
+                 "name='input_2'), name='input_2', description=\"created by layer 'input_2'\") at "
+                 "layer \"dense\". The following previous layers were accessed without issue: []");
     cn_functional(.inputs = {values(2, 3)}, .outputs = {y});
-    expect_error(CN_ETYPE, "Found unexpected instance while processing input tensors for keras functional model.");
+    expect_error(
+        CN_ETYPE,
+        "Found unexpected instance while processing input tensors for keras functional model.");
     cn_functional(.inputs = {b, b}, .outputs = {y});
     expect_error(CN_EVALUE, "contains the same input multiple times");
     cn_functional(.inputs = {b});
     expect_error(CN_EVALUE, "outputs");
     cn_tensor *h = cn_call(cn_dense(2, .name = "same"), cn_call(cn_dense(2, .name = "same"), a));
     cn_functional(.inputs = {a}, .outputs = {h});
-    expect_error(CN_EVALUE, "The name \"same\" is used 2 times in the model. All layer names should be unique.");
+    expect_error(
+        CN_EVALUE,
+        "The name \"same\" is used 2 times in the model. All layer names should be unique.");
     cn_input(.name = "x");
     expect_error(CN_EVALUE, "Please provide to Input a `shape`");
     cn_input(.shape = {3}, .batch_shape = {{2, 3}, 2});
     expect_error(CN_EVALUE, "You cannot pass both `shape` and `batch_shape` at the same time.");
     cn_set_keras("3.15");
-    cn_functional(.inputs = {cn_input(.shape = {3})}, .outputs = {cn_call(cn_dense(2), cn_input(.shape = {3}))});
+    cn_functional(.inputs = {cn_input(.shape = {3})},
+                  .outputs = {cn_call(cn_dense(2), cn_input(.shape = {3}))});
     expect_error(CN_EVALUE, "Output with path `` is not connected to `inputs`");
     cn_input(.name = "x");
     expect_error(CN_EVALUE, "You must pass a `shape` argument.");

@@ -15,7 +15,8 @@
 static void expect_error(int code, const char *words)
 {
     if (!cn_error() || !strstr(cn_error(), words)) {
-        fail_msg("expected an error with \"%s\", got \"%s\"", words, cn_error() ? cn_error() : "none");
+        fail_msg("expected an error with \"%s\", got \"%s\"", words,
+                 cn_error() ? cn_error() : "none");
     }
     assert_int_equal(cn_error_code(), code);
     cn_error_clear();
@@ -97,11 +98,13 @@ static void test_late_building(void **state)
     assert_false(cn_model_built(model));
     cn_tensor *weights[8];
     assert_true(cn_model_weights(model, weights, 8) < 0);
-    expect_error(CN_ESTATE, "Weights for model 'late' have not yet been created. Weights are created when "
-                            "the model is first called on inputs or `build()` is called with an "
-                            "`input_shape`.");
+    expect_error(CN_ESTATE,
+                 "Weights for model 'late' have not yet been created. Weights are created when "
+                 "the model is first called on inputs or `build()` is called with an "
+                 "`input_shape`.");
     assert_true(cn_model_count_params(model) < 0);
-    expect_error(CN_ESTATE, "You tried to call `count_params` on layer late, but the layer isn't built.");
+    expect_error(CN_ESTATE,
+                 "You tried to call `count_params` on layer late, but the layer isn't built.");
     cn_tensor *y = cn_call(model, ones(3, 6));
     assert_int_equal(cn_tensor_dim(y, 1), 2);
     assert_true(cn_model_built(model));
@@ -134,7 +137,8 @@ static void test_inputs_of_all_kinds(void **state)
     assert_string_equal(outer->input_layers[0]->base.name, "inner_input");
     cn_model *fixed = cn_sequential(cn_dense(2, .batch_input_shape = {{4, 6}, 2}));
     assert_int_equal(cn_tensor_dim(cn_model_input(fixed, 0), 0), 4);
-    cn_model *rows = cn_sequential(cn_input(.batch_shape = {{CN_NONE}, 1}), cn_reshape_layer(.target_shape = {1, 1}));
+    cn_model *rows = cn_sequential(cn_input(.batch_shape = {{CN_NONE}, 1}),
+                                   cn_reshape_layer(.target_shape = {1, 1}));
     assert_int_equal(cn_tensor_rank(cn_model_input(rows, 0)), 1);
     assert_int_equal(cn_tensor_rank(cn_model_output(rows, 0)), 3);
 }
@@ -152,12 +156,14 @@ static void test_keras3_names(void **state)
     expect_error(CN_EINDEX, "list index out of range");
     cn_model *two = cn_sequential(cn_input(.shape = {2}), .name = "two");
     assert_true(cn_model_add(two, cn_input(.shape = {3})) < 0);
-    expect_error(CN_EVALUE, "Sequential model 'two' has already been configured to use input shape (None, 2). "
-                            "You cannot add a different Input layer to it.");
+    expect_error(CN_EVALUE,
+                 "Sequential model 'two' has already been configured to use input shape (None, 2). "
+                 "You cannot add a different Input layer to it.");
     cn_shape other = cn_shape_of(-1, 9);
     assert_true(cn_model_build(model, &other) < 0);
-    expect_error(CN_EVALUE, "has already been configured to use input shape (None, 6). You cannot build it "
-                            "with input_shape (None, 9)");
+    expect_error(CN_EVALUE,
+                 "has already been configured to use input shape (None, 6). You cannot build it "
+                 "with input_shape (None, 9)");
     cn_set_keras("2.3");
     cn_clear_session();
     cn_model *first = cn_sequential(cn_dense(4, .input_shape = {6}));
@@ -170,11 +176,14 @@ static void test_wrong_use(void **state)
     (void)state;
     cn_model *model = cn_sequential(cn_dense(4, .input_shape = {6}, .name = "same"));
     assert_true(cn_model_add(model, cn_dense(2, .name = "same")) < 0);
-    expect_error(CN_EVALUE, "All layers added to a Sequential model should have unique names. Name \"same\" is "
-                            "already the name of a layer in this model. Update the `name` argument to pass a "
-                            "unique name.");
+    expect_error(
+        CN_EVALUE,
+        "All layers added to a Sequential model should have unique names. Name \"same\" is "
+        "already the name of a layer in this model. Update the `name` argument to pass a "
+        "unique name.");
     assert_true(cn_model_add(model, (void *)(uintptr_t) "dense") < 0);
-    expect_error(CN_ETYPE, "The added layer must be an instance of class Layer. Received: layer=dense");
+    expect_error(CN_ETYPE,
+                 "The added layer must be an instance of class Layer. Received: layer=dense");
     assert_true(cn_model_add(model, ones(1, 1)) < 0);
     expect_error(CN_ETYPE, "The added layer must be an instance of class Layer.");
     assert_true(cn_model_add(model, NULL) < 0);
@@ -186,13 +195,16 @@ static void test_wrong_use(void **state)
     cn_model_layer(model, 9);
     expect_error(CN_EINDEX, "Was asked to retrieve layer at index 9 but model only has 1 layers.");
     cn_call(model, ones(2, 5));
-    expect_error(CN_EVALUE, "Input 0 of layer \"sequential\" is incompatible with the layer: expected "
-                            "shape=(None, 6), found shape=(2, 5)");
+    expect_error(CN_EVALUE,
+                 "Input 0 of layer \"sequential\" is incompatible with the layer: expected "
+                 "shape=(None, 6), found shape=(2, 5)");
     cn_call(model, ones(2, 6), ones(2, 6));
-    expect_error(CN_EVALUE, "Layer \"sequential\" expects 1 input(s), but it received 2 input tensors.");
+    expect_error(CN_EVALUE,
+                 "Layer \"sequential\" expects 1 input(s), but it received 2 input tensors.");
     cn_model_set_weights(model, 1, (cn_tensor *[]){ones(6, 4)});
-    expect_error(CN_EVALUE, "You called `set_weights(weights)` on layer \"sequential\" with a weight list of "
-                            "length 1, but the layer was expecting 2 weights.");
+    expect_error(CN_EVALUE,
+                 "You called `set_weights(weights)` on layer \"sequential\" with a weight list of "
+                 "length 1, but the layer was expecting 2 weights.");
     cn_model_n_layers((cn_model *)ones(1, 1));
     expect_error(CN_ETYPE, "expected a model, got a tensor");
     /* A layer that does not fit leaves the model as it was. */
@@ -206,7 +218,8 @@ static void test_wrong_use(void **state)
 static void test_trainable(void **state)
 {
     (void)state;
-    cn_model *model = cn_sequential(cn_dense(4, .input_shape = {6}), cn_batch_normalization(), cn_dense(1));
+    cn_model *model =
+        cn_sequential(cn_dense(4, .input_shape = {6}), cn_batch_normalization(), cn_dense(1));
     cn_tensor *w[8];
     assert_int_equal(cn_model_trainable_weights(model, w, 8), 6);
     assert_int_equal(cn_model_non_trainable_weights(model, w, 8), 2);
@@ -239,10 +252,12 @@ static void test_weight_files(void **state)
     cn_model_weights(wide, w, 4);
     float before = cn_tensor_floats(w[0])[0];
     assert_true(cn_model_load_weights(wide, path) < 0);
-    expect_error(CN_EVALUE, "weight shape (3, 5) is not compatible with provided weight shape (3, 2).");
+    expect_error(CN_EVALUE,
+                 "weight shape (3, 5) is not compatible with provided weight shape (3, 2).");
     assert_true(cn_tensor_floats(w[0])[0] == before);
     cn_model_load_weights(cn_sequential(cn_dense(3, .input_shape = {4})), path);
-    expect_error(CN_EVALUE, "with a weight list of length 4, but the layer was expecting 2 weights.");
+    expect_error(CN_EVALUE,
+                 "with a weight list of length 4, but the layer was expecting 2 weights.");
     cn_model_load_weights(a, "weights.xyz");
     expect_error(CN_EUNSUPPORTED, ".npz");
     cn_model_save_weights(cn_sequential(cn_dense(1)), path);
