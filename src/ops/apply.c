@@ -192,6 +192,41 @@ cn_tensor *cn__apply2(const cn__op *op, const cn__attrs *attrs, cn_tensor *a, cn
     return cn__apply(op, attrs, 2, (cn_tensor *[]){a, b}, NULL);
 }
 
+/* Whether an op may write its result over the operand: memory of our own, of the result's type and
+ * shape, that no tape and no view of it reads again. */
+static bool can_hold(const cn_tensor *t, const cn__node *node)
+{
+    return t->dtype == node->dtype[0] && cn__shape_equal(&t->shape, &node->shape[0]) && !t->node &&
+           !t->variable && !t->storage->foreign && atomic_load(&t->storage->refs) == 1;
+}
+
+cn_tensor *cn__apply2_over(const cn__op *op, cn_tensor *a, cn_tensor *b, bool a_is_spare,
+                           bool b_is_spare)
+{
+    cn_tensor *in[] = {a, b}, *over = NULL;
+    if (cn__pending() || (!a_is_spare && !b_is_spare) || check_inputs(op, 2, in) < 0 ||
+        cn__trace_current() || is_symbolic(NULL, op, 2, in)) {
+        return cn__apply2(op, NULL, a, b);
+    }
+    cn__node *node = cn__node_new(op, NULL, 2, in);
+    if (node && op->infer(node) == 0 && !(op->flags & CN__OP_ORIGIN) && !cn__tape_records(node)) {
+        over = a_is_spare && can_hold(a, node) ? a : b_is_spare && can_hold(b, node) ? b : NULL;
+    }
+    if (over) {
+        cn__arg args[2], result;
+        fill_arg(&args[0], a);
+        fill_arg(&args[1], b);
+        fill_arg(&result, over);
+        cn__call call = {
+            .op = op, .attrs = &node->attrs, .n_in = 2, .n_out = 1, .in = args, .out = &result};
+        over = cn__data(a) && cn__data(b) && cn__run(&call) == 0 ? over : NULL;
+        cn__node_unref(node);
+        return over;
+    }
+    cn__node_unref(node);
+    return cn__apply2(op, NULL, a, b);
+}
+
 cn_tensor *cn__apply3(const cn__op *op, const cn__attrs *attrs, cn_tensor *a, cn_tensor *b,
                       cn_tensor *c)
 {

@@ -84,19 +84,44 @@ static int infer_truth(cn__node *node)
     return code < 0 ? code : cn__infer_broadcast_bool(node);
 }
 
-/* Casts both operands to `dtype`. */
-static bool cast_both(cn_tensor **a, cn_tensor **b, cn_dtype dtype)
+/* Casts an operand to `dtype`; a cast made before, of what was given, is let go. */
+static bool cast_operand(cn_tensor **t, cn_tensor *given, cn_dtype dtype)
 {
-    if ((*a)->dtype != dtype)
-        *a = cn_cast(*a, dtype);
-    if ((*b)->dtype != dtype)
-        *b = cn_cast(*b, dtype);
-    return *a && *b;
+    cn_tensor *before = *t;
+    if (before->dtype != dtype) {
+        *t = cn_cast(before, dtype);
+        if (before != given)
+            cn_free(before);
+    }
+    return *t != NULL;
+}
+
+typedef struct operands {
+    cn_tensor *a, *b;             /* as they go into the op */
+    cn_tensor *given_a, *given_b; /* as the caller has them */
+} operands;
+
+static bool cast_both(operands *o, cn_dtype dtype)
+{
+    return cast_operand(&o->a, o->given_a, dtype) && cast_operand(&o->b, o->given_b, dtype);
+}
+
+/* Applies the op and lets go of casts: a large one would stay as long as the scope, and an eager
+ * result can take its place. */
+static cn_tensor *apply(const cn__op *op, const operands *o)
+{
+    cn_tensor *y = cn__apply2_over(op, o->a, o->b, o->a != o->given_a, o->b != o->given_b);
+    if (o->a != o->given_a && o->a != y)
+        cn_free(o->a);
+    if (o->b != o->given_b && o->b != y)
+        cn_free(o->b);
+    return y;
 }
 
 static cn_tensor *apply_ANY(const cn__op *op, cn_tensor *a, cn_tensor *b)
 {
-    return cn__promote(&a, &b, op->name) ? cn__apply2(op, NULL, a, b) : NULL;
+    operands o = {a, b, a, b};
+    return cn__promote(&o.a, &o.b, op->name) ? apply(op, &o) : NULL;
 }
 
 static cn_tensor *apply_TRUTH(const cn__op *op, cn_tensor *a, cn_tensor *b)
@@ -106,25 +131,28 @@ static cn_tensor *apply_TRUTH(const cn__op *op, cn_tensor *a, cn_tensor *b)
 
 static cn_tensor *apply_ARITHMETIC(const cn__op *op, cn_tensor *a, cn_tensor *b)
 {
-    if (!cn__promote(&a, &b, op->name) ||
-        !cast_both(&a, &b, a->dtype == CN_BOOL ? CN_INT32 : a->dtype))
+    operands o = {a, b, a, b};
+    if (!cn__promote(&o.a, &o.b, op->name) ||
+        !cast_both(&o, o.a->dtype == CN_BOOL ? CN_INT32 : o.a->dtype))
         return NULL;
-    return cn__apply2(op, NULL, a, b);
+    return apply(op, &o);
 }
 
 static cn_tensor *apply_FLOATING(const cn__op *op, cn_tensor *a, cn_tensor *b)
 {
-    if (!cn__promote(&a, &b, op->name) || !cast_both(&a, &b, cn__float_dtype(a->dtype)))
+    operands o = {a, b, a, b};
+    if (!cn__promote(&o.a, &o.b, op->name) || !cast_both(&o, cn__float_dtype(o.a->dtype)))
         return NULL;
-    return cn__apply2(op, NULL, a, b);
+    return apply(op, &o);
 }
 
 static cn_tensor *apply_LOGIC(const cn__op *op, cn_tensor *a, cn_tensor *b)
 {
+    operands o = {a, b, a, b};
     if (cn__pending() || !cn__check_tensor(a, op->name) || !cn__check_tensor(b, op->name) ||
-        !cast_both(&a, &b, CN_BOOL))
+        !cast_both(&o, CN_BOOL))
         return NULL;
-    return cn__apply2(op, NULL, a, b);
+    return apply(op, &o);
 }
 
 #define INFER_ARITHMETIC infer_value
