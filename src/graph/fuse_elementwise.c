@@ -343,54 +343,59 @@ static void add_set(uint64_t *a, const uint64_t *b, int64_t words)
     }
 }
 
-/* One node of the graph in which every cluster is a single node: its sets, and an instruction that
- * stands for it. */
-static void link_node(fuser *f, const cluster *a, int64_t inst, uint64_t *before, uint64_t *after)
+/* The set `which` (1: before, 2: after) of the node that an instruction belongs to: its cluster's,
+ * or its own. */
+static uint64_t *set_of(const fuser *f, int64_t inst, int which)
 {
-    const uint64_t *members = a->sets, *a_before = a->sets + f->words;
-    const uint64_t *a_after = a->sets + 2 * f->words;
-    uint64_t bit = 1ull << (inst % 64);
-    if (a_after[inst / 64] & bit) {
-        add_set(before, a_before, f->words);
-        add_set(before, members, f->words);
-    }
-    if (a_before[inst / 64] & bit) {
-        add_set(after, a_after, f->words);
-        add_set(after, members, f->words);
+    int c = f->cluster_of[inst];
+    return c >= 0       ? f->clusters[c].sets + which * f->words
+           : which == 1 ? f->before + inst * f->words
+                        : f->after + inst * f->words;
+}
+
+/* To set `which` of every node that is in `from` but not in `except`, adds `more` and `members`. */
+static void link_nodes(fuser *f, const uint64_t *from, const uint64_t *except, int which,
+                       const uint64_t *more, const uint64_t *members)
+{
+    for (int64_t w = 0; w < f->words; w++) {
+        uint64_t bits = from[w] & ~except[w];
+        for (int64_t i = w * 64; bits; bits >>= 1, i++) {
+            /* A cluster is met once for each member; the first of them stands for it. */
+            int c = f->cluster_of[i];
+            if (bits & 1 && (c < 0 || f->clusters[c].members[0] == i)) {
+                uint64_t *set = set_of(f, i, which);
+                add_set(set, more, f->words);
+                add_set(set, members, f->words);
+            }
+        }
     }
 }
 
-/* What depends on a member now depends on all that any member depends on: without this, two
+/* Makes one node of two, where b reads a. What depends on a but not on b now depends on all that b
+ * does, and what b depends on but a does not is now needed by all that needs a: without this two
  * clusters could be made to wait for each other. */
-static void link_nodes(fuser *f, int into)
-{
-    const cluster *a = &f->clusters[into];
-    for (int64_t i = 0; i < f->p->n_insts; i++) {
-        if (!f->p->insts[i].dead && f->cluster_of[i] < 0) {
-            link_node(f, a, i, f->before + i * f->words, f->after + i * f->words);
-        }
-    }
-    for (int64_t c = 0; c < f->n_clusters; c++) {
-        cluster *other = &f->clusters[c];
-        if (c != into && other->n) {
-            link_node(f, a, other->members[0], other->sets + f->words, other->sets + 2 * f->words);
-        }
-    }
-}
-
 static int absorb(fuser *f, int into, int from)
 {
     cluster *a = &f->clusters[into], *b = &f->clusters[from];
+    int64_t n = f->words;
     if (cn__grow((void **)&a->members, &a->capacity, a->n + b->n, sizeof *a->members) < 0) {
         return CN_ENOMEM;
     }
+    /* Neither is among the nodes that are changed: their own bits are in what is left out. */
+    add_set(b->sets + 2 * n, b->sets, n);
+    add_set(a->sets + n, a->sets, n);
+    link_nodes(f, a->sets + 2 * n, b->sets + 2 * n, 1, b->sets + n, b->sets);
+    link_nodes(f, b->sets + n, a->sets + n, 2, a->sets + 2 * n, a->sets);
     for (int64_t i = 0; i < b->n; i++) {
         a->members[a->n++] = b->members[i];
         f->cluster_of[b->members[i]] = into;
     }
     b->n = 0;
-    add_set(a->sets, b->sets, 3 * f->words);
-    link_nodes(f, into);
+    add_set(a->sets, b->sets, 3 * n);
+    for (int64_t w = 0; w < n; w++) {
+        a->sets[n + w] &= ~a->sets[w];
+        a->sets[2 * n + w] &= ~a->sets[w];
+    }
     return 0;
 }
 
