@@ -38,6 +38,8 @@ SPECIAL = {
     "cn_model_clone": "keras.models.clone_model",
     "cn_model_from_json": "keras.models.model_from_json",
     "cn_model_compile_json": "Model.compile_from_config",
+    "cn_model_layer_output": "Model.get_layer(name).output",
+    "cn_custom_gradient": "tf.custom_gradient",
     "cn_model_predict_on_batch": "Model.predict_on_batch",
     "cn_layer_weight": "Layer.weights[i]",
     "cn_layer_set_trainable": "Layer.trainable = …",
