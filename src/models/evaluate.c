@@ -23,7 +23,9 @@ static int64_t steps_of(int64_t rows, int64_t batch, int64_t limit)
 /* Bars of Keras 2.3 and before count samples. */
 static int64_t seen(int keras, int64_t steps, int64_t batch, int64_t rows)
 {
-    return keras >= 204 ? steps : steps * batch < rows ? steps * batch : rows;
+    return !cn__progress_counts_samples(keras) ? steps
+           : steps * batch < rows              ? steps * batch
+                                               : rows;
 }
 
 int cn__evaluate_loop(cn_model *model, const cn__feed *feed, int64_t batch, int64_t limit,
@@ -107,7 +109,7 @@ cn_scores cn_model_evaluate_with(cn_model *model, cn_tensors x, cn_tensors y,
     if (code == 0) {
         code = cn__model_prepare(model, CN__TEST, &feed);
         const char *const *names = code < 0 ? NULL : cn__model_names(model);
-        cn__progress_begin(&bar, keras >= 204 ? steps : feed.rows, verbose, keras, names);
+        cn__progress_begin(&bar, seen(keras, steps, batch, feed.rows), verbose, keras, names);
         code = !names ? cn_error_code()
                       : cn__evaluate_loop(model, &feed, batch, args.steps, &hooks, &bar, &logs);
         cn__progress_end(&bar);
@@ -222,7 +224,7 @@ int cn__predict_loop(cn_model *model, const cn__feed *feed, int64_t batch, int64
     if (code < 0) {
         return code;
     }
-    cn__progress_begin(&bar, keras >= 204 ? steps : rows, verbose, keras, NULL);
+    cn__progress_begin(&bar, seen(keras, steps, batch, rows), verbose, keras, NULL);
     code = cn__hooks_call(&hooks, CN__HOOK(on_predict_begin), &logs);
     for (int64_t step = 0; code == 0 && step < steps; step++) {
         int64_t row = step * batch, now = row + batch < rows ? batch : rows - row;

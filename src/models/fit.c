@@ -167,7 +167,9 @@ static int run_step(fit *f)
 static int64_t bar_position(const fit *f, int64_t steps)
 {
     int64_t rows = steps * f->batch;
-    return f->keras >= 204 ? steps : rows < f->feed.rows ? rows : f->feed.rows;
+    return !cn__progress_counts_samples(f->keras) ? steps
+           : rows < f->feed.rows                  ? rows
+                                                  : f->feed.rows;
 }
 
 static int run_batches(fit *f, cn_logs *logs)
@@ -230,12 +232,12 @@ static int run_epoch(fit *f, int64_t epoch)
         cn__logs_sort(&logs, 0);
     }
     /* Multi-backend Keras finishes its bar before the callbacks speak, later ones after them. */
-    if (code == 0 && f->keras < 204) {
+    if (code == 0 && cn__progress_counts_samples(f->keras)) {
         code = cn__progress_update(&f->bar, bar_position(f, f->steps), &logs, true);
     }
     code = code < 0 ? code : cn__hooks_call_at(&f->hooks, CN__HOOK(on_epoch_end), epoch, &logs);
     code = code < 0 ? code : cn__history_append(f->history, epoch, &logs);
-    if (code == 0 && f->keras >= 204) {
+    if (code == 0 && !cn__progress_counts_samples(f->keras)) {
         code = cn__progress_update(&f->bar, bar_position(f, f->steps), &logs, true);
     }
     cn__progress_end(&f->bar);
@@ -258,7 +260,7 @@ static int finish(fit *f)
 /* The first line of Keras 2.3 and before, and of tf.keras up to 2.1. */
 static void print_counts(const fit *f)
 {
-    if (f->keras >= 204 || !f->verbose) {
+    if (!cn__progress_counts_samples(f->keras) || !f->verbose) {
         return;
     }
     if (f->validates) {
