@@ -25,6 +25,7 @@
 #include <cornu/regularizers.h>
 #include <cornu/tape.h>
 #include <cornu/tensor.h>
+#include <cornu/training.h>
 #include <cornu/utils.h>
 
 #endif

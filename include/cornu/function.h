@@ -3,8 +3,7 @@
 #ifndef CORNU_FUNCTION_H
 #define CORNU_FUNCTION_H
 
-#include <cornu/models.h>
-#include <cornu/tape.h>
+#include <cornu/training.h>
 
 #ifdef __cplusplus
 extern "C" {

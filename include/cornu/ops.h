@@ -186,6 +186,9 @@ CN_API cn_tensor *cn_tril(cn_tensor *x, int k);
 CN_API cn_tensor *cn_triu(cn_tensor *x, int k);
 CN_API cn_tensor *cn_diag(cn_tensor *x, int k);
 
+/* The length of an axis as a float32 scalar, which a traced function knows when it runs (keras.ops.shape(x)[axis]). */
+CN_API cn_tensor *cn_length(cn_tensor *x, int axis);
+
 /* Creation. */
 CN_API cn_tensor *cn_full(int rank, const int64_t *shape, double value, cn_dtype dtype);
 #define cn_zeros(...)                                                                              \

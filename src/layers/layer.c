@@ -117,7 +117,11 @@ void cn__layer_destroy(cn_layer *layer)
     for (int64_t i = 0; i < layer->n_sublayers; i++) {
         cn__unref(layer->sublayers[i]);
     }
+    for (int64_t i = 0; i < layer->n_metrics; i++) {
+        cn__unref(layer->metrics[i]);
+    }
     cn__layer_clear_losses(layer);
+    cn__free_mem(layer->metrics);
     cn__free_mem(layer->weights);
     cn__free_mem(layer->sublayers);
     cn__free_mem(layer->losses);

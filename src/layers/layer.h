@@ -45,6 +45,8 @@ struct cn_layer {
     cn_tensor *
         *losses; /* of the call that is being traced: add_loss, activity regularisers; owned */
     int64_t n_losses, losses_capacity;
+    cn_metric **metrics; /* means that the call adds to (add_metric); owned */
+    int64_t n_metrics, metrics_capacity;
     uint64_t seed_key;     /* of its random ops; 0: not drawn yet */
     int n_calls;           /* symbolic calls so far */
     cn_shape output_shape; /* of the last call; rank -1 if not called */
@@ -80,6 +82,11 @@ int cn__layer_all(cn_layer *layer, cn_layer **out, int max);
  * tensors of the current scope. */
 int cn__layer_collect_losses(cn_layer *layer, bool regularizers, cn_tensor **out, int max);
 void cn__layer_clear_losses(cn_layer *layer);
+/* The metrics of a layer and all below it: fills at most `max`, returns how many; resetting them; whether calls in this thread
+ * measure at all (a model's predictions do not), returning what was so before. */
+int cn__layer_metrics(cn_layer *layer, cn_metric **out, int max);
+int cn__layer_reset_metrics(cn_layer *layer);
+bool cn__layer_measure(bool on);
 /* Its own and those of all layers inside it. */
 void cn__layer_clear_all_losses(cn_layer *layer);
 /* A growing list of tensors without owners, for collecting weights. */

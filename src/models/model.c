@@ -56,6 +56,7 @@ static void destroy_model(void *object)
     cn__unref(model->loss_total);
     cn__unref(model->loss_count);
     cn__unref(model->random_step);
+    cn__own_steps_free(model);
     cn__model_clear_graph(model);
     cn__free_mem(model->file_version);
     cn__free_mem(model->file_backend);

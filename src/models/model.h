@@ -4,7 +4,7 @@
 
 #include "graph/program.h"
 #include "layers/layer.h"
-#include <cornu/models.h>
+#include <cornu/training.h>
 
 typedef enum cn__model_type { CN__SEQUENTIAL, CN__FUNCTIONAL, CN__SUBCLASS } cn__model_type;
 
@@ -32,6 +32,19 @@ typedef struct cn__model_programs {
     int n;
     bool sample_weight[CN__MODEL_MAX_IO];
 } cn__model_programs;
+
+/* A step of the user's own (cn_model_set_train_step), and what it logs. */
+typedef struct cn__own_step {
+    cn_step_body body;
+    void *user;
+    int n_logs;
+    struct cn__own_log {
+        char *name;
+        cn_metric *metric; /* whose result is logged; owned; or NULL */
+        cn_tensor *value;  /* else: a variable with what the last batch gave; owned */
+    } logs[32];
+    const char *names[33]; /* of the logs, ended by NULL */
+} cn__own_step;
 
 struct cn_model {
     cn_layer layer; /* kind MODEL; its tracked sublayers are the model's layers */
@@ -64,6 +77,8 @@ struct cn_model {
     uint64_t clock; /* of program use */
     bool stop_training;
     bool has_run; /* metrics_names are known */
+    cn__own_step steps[2];     /* of CN__TRAIN and CN__TEST */
+    cn__phase scored_phase;    /* the phase that was prepared or run last: whose scores are asked for */
     char *names[CN__MAX_METRICS + CN__MODEL_MAX_IO + 2]; /* of the scores, in order; owned */
     int n_names;
     /* Structure, see structure.h. */

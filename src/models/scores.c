@@ -25,7 +25,8 @@ int cn__model_reset_metrics(cn_model *model)
     for (int i = 0; code == 0 && i < model->n_metrics; i++) {
         code = model->metrics[i].metric ? cn_metric_reset(model->metrics[i].metric) : 0;
     }
-    return code;
+    code = code < 0 ? code : cn__layer_reset_metrics(&model->layer);
+    return code < 0 ? code : cn__own_reset(model);
 }
 
 static bool taken(const cn_model *model, const char *name)
@@ -56,6 +57,21 @@ static const char *output_name(const cn_model *model, int i, char *buffer, size_
     snprintf(number, sizeof number, "%d", i + 1);
     snprintf(buffer, size, "output_%s", number);
     return buffer;
+}
+
+enum { MAX_LAYER_METRICS = 32 };
+
+/* What layers measure by themselves (add_metric) comes last. */
+static int add_layer_names(cn_model *model)
+{
+    cn_metric *metrics[MAX_LAYER_METRICS];
+    int n = cn__layer_metrics(&model->layer, metrics, MAX_LAYER_METRICS), code = n < 0 ? n : 0;
+    for (int i = 0; code == 0 && i < n; i++) {
+        if (model->n_names < 63) {
+            code = add_name(model, cn__strdup(cn_metric_name(metrics[i])));
+        }
+    }
+    return code;
 }
 
 /* loss, one loss an output if there are several, then the metrics; a name that is taken gets
@@ -93,7 +109,7 @@ static int add_names(cn_model *model)
         }
         code = add_name(model, name);
     }
-    return code;
+    return code < 0 ? code : add_layer_names(model);
 }
 
 /* All of them or none: half a list would count as made. */
@@ -109,6 +125,9 @@ static int make_names(cn_model *model)
 
 const char *const *cn__model_names(cn_model *model)
 {
+    if (cn__own_names(model)) {
+        return cn__own_names(model);
+    }
     if (make_names(model) < 0) {
         return NULL;
     }
@@ -125,6 +144,9 @@ static double mean_of(const cn_tensor *total, const cn_tensor *n)
 int cn__model_scores(cn_model *model, cn_scores *scores)
 {
     memset(scores, 0, sizeof *scores);
+    if (cn__own_names(model)) {
+        return cn__own_scores(model, scores);
+    }
     int code = make_names(model);
     if (code < 0) {
         return code;
@@ -147,6 +169,13 @@ int cn__model_scores(cn_model *model, cn_scores *scores)
             scores->values[n++] = result ? cn_tensor_value(result) : 0;
         }
     }
+    cn_metric *added[MAX_LAYER_METRICS];
+    int n_added = cn__layer_metrics(&model->layer, added, MAX_LAYER_METRICS);
+    for (int i = 0; code == 0 && i < n_added && n < model->n_names; i++) {
+        cn_tensor *result = cn_metric_result(added[i]);
+        scores->values[n++] = result ? cn_tensor_value(result) : 0;
+    }
+    code = code < 0 ? code : cn_error_code();
     cn_scope_end(scope);
     scores->n = code < 0 ? 0 : n;
     for (int i = 0; i < n; i++) {

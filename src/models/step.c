@@ -1,6 +1,6 @@
 /* One step of a model as a program: traced once for data of a kind, planned once for a number of
  * rows. */
-#include "models/training.h"
+#include "models/step.h"
 
 #include "ops/op.h"
 #include "ops/tape.h"
@@ -118,17 +118,7 @@ static int build_model(cn_model *model, const cn__feed *feed)
  * --------------------------------------------------------------------------------------------------------
  */
 
-typedef struct step {
-    cn_model *model;
-    cn__phase phase;
-    const cn__feed *feed;
-    cn__trace *trace;
-    cn_tensor *x[CN__MODEL_MAX_IO], *y[CN__MODEL_MAX_IO], *w[CN__MODEL_MAX_IO];
-    cn_tensor *out[CN__MODEL_MAX_IO];
-    int n_out;
-} step;
-
-static int trace_inputs(step *s)
+static int trace_inputs(cn_step *s)
 {
     for (int i = 0; i < s->feed->n_x; i++) {
         s->x[i] = add_placeholder(s->trace, s->feed->x[i], input_dtype(s->model, s->feed->x[i], i),
@@ -160,7 +150,7 @@ static int trace_inputs(step *s)
     return 0;
 }
 
-static int trace_forward(step *s)
+int cn__step_forward(cn_step *s)
 {
     cn_tensor *extra[CN__MODEL_MAX_IO] = {0};
     int n = 1;
@@ -189,7 +179,7 @@ static int track(cn_tensor *total, cn_tensor *count, cn_tensor *value, cn_tensor
     return code < 0 ? code : (cn_assign_add)(count, rows);
 }
 
-static cn_tensor *trace_loss(step *s)
+cn_tensor *cn__step_loss(cn_step *s)
 {
     cn_model *model = s->model;
     cn_tensor *total = NULL;
@@ -232,7 +222,7 @@ static cn_tensor *trace_loss(step *s)
     return track(model->loss_total, model->loss_count, total, rows) < 0 ? NULL : total;
 }
 
-static int trace_metrics(step *s)
+int cn__step_metrics(cn_step *s)
 {
     cn_model *model = s->model;
     int code = 0;
@@ -248,7 +238,7 @@ static int trace_metrics(step *s)
 
 enum { MAX_WEIGHTS = 8192 };
 
-static int trace_update(step *s, cn_tensor *loss)
+int cn__step_minimize(cn_step *s, cn_tensor *loss)
 {
     cn_model *model = s->model;
     cn_tensor **weights = cn__calloc(2 * MAX_WEIGHTS, sizeof *weights);
@@ -265,13 +255,16 @@ static int trace_update(step *s, cn_tensor *loss)
         code = cn_optimizer_apply_gradients(model->optimizer, n, grads, weights);
     }
     cn__free_mem(weights);
-    return code < 0 ? code : cn_assign_add(model->random_step, 1);
+    return code;
 }
 
-static int trace_body(step *s)
+static int trace_body(cn_step *s)
 {
     int code = trace_inputs(s);
-    code = code < 0 ? code : trace_forward(s);
+    if (code == 0 && s->phase != CN__PREDICT && s->model->steps[s->phase].body) {
+        return cn__step_custom(s);
+    }
+    code = code < 0 ? code : cn__step_forward(s);
     if (code < 0 || s->phase == CN__PREDICT) {
         for (int i = 0; code == 0 && i < s->n_out; i++) {
             code = cn__trace_add_output(s->trace, s->out[i]);
@@ -279,12 +272,13 @@ static int trace_body(step *s)
         cn__layer_clear_all_losses(&s->model->layer);
         return code;
     }
-    cn_tensor *loss = trace_loss(s);
+    cn_tensor *loss = cn__step_loss(s);
     code = loss ? 0 : cn_error_code();
     if (code == 0 && s->phase == CN__TRAIN) {
-        code = trace_update(s, loss);
+        code = cn__step_minimize(s, loss);
+        code = code < 0 ? code : cn_assign_add(s->model->random_step, 1);
     }
-    return code < 0 ? code : trace_metrics(s);
+    return code < 0 ? code : cn__step_metrics(s);
 }
 
 /* Metrics and slots are made before the trace, eagerly: what shapes they need is known from a call
@@ -335,13 +329,18 @@ static int make_metrics(cn_model *model, const cn__feed *feed)
 
 static int trace_phase(cn_model *model, cn__phase phase, const cn__feed *feed)
 {
-    step s = {.model = model, .phase = phase, .feed = feed};
+    cn_step s = {.model = model, .phase = phase, .feed = feed};
     cn_tensor *outer = cn__set_random_counter(model->random_step);
+    bool measures = cn__layer_measure(phase != CN__PREDICT);
     s.trace = cn__trace_begin();
+    if (s.trace) {
+        s.trace->random_counter = model->random_step;
+    }
     int code = s.trace ? trace_body(&s) : CN_ENOMEM;
     if (s.trace) {
         cn__trace_end(s.trace);
     }
+    cn__layer_measure(measures);
     cn__set_random_counter(outer);
     if (code < 0) {
         cn__unref(s.trace);
@@ -445,6 +444,9 @@ int cn__model_prepare(cn_model *model, cn__phase phase, const cn__feed *feed)
 {
     cn__model_lock(model);
     int code = prepare(model, phase, feed);
+    if (phase != CN__PREDICT) {
+        model->scored_phase = phase;
+    }
     cn__model_unlock(model);
     return code;
 }

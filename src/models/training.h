@@ -51,4 +51,11 @@ int cn__check_batch_size(int64_t batch);
 /* CN_ESTATE with Keras's words if the model is not compiled. */
 int cn__check_compiled(const cn_model *model);
 
+/* What steps of the user's own log: forgetting it, resetting its metrics, its names in the phase at hand (NULL: nothing is logged)
+ * and values. */
+void cn__own_steps_free(cn_model *model);
+int cn__own_reset(cn_model *model);
+const char *const *cn__own_names(const cn_model *model);
+int cn__own_scores(const cn_model *model, cn_scores *scores);
+
 #endif

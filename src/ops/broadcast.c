@@ -207,3 +207,16 @@ const cn__op cn__op_count_like = {.name = "count_like",
                                   .infer = infer_count_like,
                                   .batch = batch_count_like,
                                   .reference = &cn__reference_count_like};
+
+cn_tensor *cn_length(cn_tensor *x, int axis)
+{
+    if (!cn__check_tensor(x, "cn_length")) {
+        return NULL;
+    }
+    int at = cn__axis(axis, x->shape.rank, "cn_length");
+    if (at < 0) {
+        return NULL;
+    }
+    cn_tensor *n = cn__apply1(&cn__op_count_like, &(cn__attrs){.i = {0, 1, at}}, x);
+    return n && n->dtype != CN_FLOAT32 ? cn_cast(n, CN_FLOAT32) : n;
+}

@@ -15,7 +15,7 @@ BEGIN {
     level["ops"] = 3; level["graph"] = 2; level["kernels"] = 1; level["core"] = 0
     # Public headers: cornu.h is everything; one that is named as a folder is that folder; the others belong to core.
     level["cornu.h"] = 9
-    level["schedules"] = 4; level["plot"] = 4; level["function"] = 6
+    level["schedules"] = 4; level["plot"] = 4; level["function"] = 6; level["training"] = 6
 }
 # The folder that a file stands for: src/kernels/cpu/add.c is kernels, include/cornu/layers.h is layers.
 function folder(path,    part) {
