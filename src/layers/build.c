@@ -122,14 +122,15 @@ static int keep_shapes(cn_layer *layer, const cn_shape *inputs, int n)
     return 0;
 }
 
-static int run_build(cn_layer *layer)
+/* `inputs` have the batch of the call, which errors name. */
+static int run_build(cn_layer *layer, const cn_shape *inputs)
 {
     const cn_layer_class *class = cn__layer_class(layer);
     if (!class->build) {
         return 0;
     }
     cn_scope scope = cn_scope_begin();
-    int code = class->build(layer, layer->input_shapes, layer->n_input_shapes);
+    int code = class->build(layer, inputs, layer->n_input_shapes);
     cn_scope_end(scope);
     if (cn__pending()) {
         return cn_error_code();
@@ -165,7 +166,7 @@ int cn_layer_build(cn_layer *layer, const cn_shape *inputs, int n_inputs)
     layer->building = true;
     code = keep_shapes(layer, inputs, n_inputs);
     if (code == 0) {
-        code = run_build(layer);
+        code = run_build(layer, inputs);
     }
     layer->building = false;
     if (code < 0) {

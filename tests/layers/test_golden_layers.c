@@ -10,6 +10,12 @@
 #include "golden.h"
 
 #if CN_TEST_HAVE_JANSSON
+/* A library without jansson has no configs; the test brings what it needs
+ * (tests/support/minimal_*.c). */
+enum { LIBRARY_WRITES_CONFIGS = CN__HAVE_JANSSON };
+#undef CN__HAVE_JANSSON
+#define CN__HAVE_JANSSON 1
+
 #include "core/memory.h"
 #include "layers/layer.h"
 #include "utils/config.h"
@@ -200,7 +206,9 @@ static bool check_as(const golden_case *c, bool two)
     run r = {.c = c, .two = two};
     make_layer(&r, config);
     load(&r);
-    check_config(&r, config, "built");
+    if (LIBRARY_WRITES_CONFIGS) {
+        check_config(&r, config, "built");
+    }
     check_call(&r);
     check_losses(&r);
     check_shape(&r);
@@ -320,6 +328,9 @@ static bool check_file(const golden_case *c, void *user)
 static void golden_files(void **state)
 {
     (void)state;
+    if (!LIBRARY_WRITES_CONFIGS) {
+        skip();
+    }
     round_trips = 0;
     assert_true(golden_each("files", NULL, check_file, NULL) > 10);
     assert_true(round_trips > 50);
