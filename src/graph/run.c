@@ -495,7 +495,9 @@ static int give_scratch(const cn__program *p, cn__context *c, int workers)
 
 static int run_walk(cn__program *p, cn__context *c)
 {
-    enum { WORTH_THREADS = 60000 }; /* nanoseconds */
+    enum {
+        WORTH_THREADS = 120000
+    }; /* nanoseconds: waking a thread takes some microseconds, and a busy machine much longer */
     int workers = p->cost < WORTH_THREADS ? 1 : cn__thread_count();
     workers = workers > MAX_WORKERS ? MAX_WORKERS : workers;
     int code = give_scratch(p, c, workers);
