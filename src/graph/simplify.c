@@ -180,7 +180,9 @@ static int same_as_input(const cn__program *p, const cn__inst *inst)
     }
     const cn__op *op = inst->op;
     bool same = in->dtype == out->dtype && cn__shape_equal(&in->shape, &out->shape);
-    bool copies = op == &cn__op_identity || op == &cn__op_stop_gradient || op == &cn__op_cast ||
+    /* A reduction that leaves the shape as it is sums over nothing but axes of length 1. */
+    bool copies = op == &cn__op_identity || op == &cn__op_sum || op == &cn__op_mean ||
+                  op == &cn__op_max || op == &cn__op_stop_gradient || op == &cn__op_cast ||
                   op == &cn__op_reshape || op == &cn__op_reshape_like || op == &cn__op_sum_like ||
                   op == &cn__op_broadcast_like || op == &cn__op_broadcast_to ||
                   (op->flags & CN__OP_VIEW && op->flags & CN__OP_INTERNAL);

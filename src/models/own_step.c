@@ -59,8 +59,7 @@ int cn__step_custom(cn_step *step)
         cn__fail(code, "Model \"%s\": its %s step failed with code %d", model->layer.base.name,
                  step->phase == CN__TRAIN ? "train" : "test", code);
     }
-    code = cn_error_code();
-    return code == 0 && step->phase == CN__TRAIN ? cn_assign_add(model->random_step, 1) : code;
+    return cn_error_code();
 }
 
 static cn_tensor *at(cn_tensor *const *list, int n, int index)

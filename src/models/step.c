@@ -280,7 +280,6 @@ static int trace_body(cn_step *s)
     code = loss ? 0 : cn_error_code();
     if (code == 0 && s->phase == CN__TRAIN) {
         code = cn__step_minimize(s, loss);
-        code = code < 0 ? code : cn_assign_add(s->model->random_step, 1);
     }
     return code < 0 ? code : cn__step_metrics(s);
 }
@@ -340,7 +339,12 @@ static int trace_phase(cn_model *model, cn__phase phase, const cn__feed *feed)
     if (s.trace) {
         s.trace->random_counter = model->random_step;
     }
+    int users = atomic_load(&model->random_step->object.refs);
     int code = s.trace ? trace_body(&s) : CN_ENOMEM;
+    /* Something draws: the next step is to draw something else. */
+    if (code == 0 && phase == CN__TRAIN && atomic_load(&model->random_step->object.refs) > users) {
+        code = cn_assign_add(model->random_step, 1);
+    }
     if (s.trace) {
         cn__trace_end(s.trace);
     }
