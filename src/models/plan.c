@@ -411,7 +411,9 @@ static int track_ranked(walk *w, ranking *r)
         code = rank_input(r, w, i);
     }
     if (code == 0) {
-        qsort(r->v, (size_t)r->n, sizeof *r->v, compare_ranked);
+        if (r->n) {
+            qsort(r->v, (size_t)r->n, sizeof *r->v, compare_ranked);
+        }
         code = unique_names(w->model, r);
     }
     for (int64_t i = 0; code == 0 && i < r->n; i++) {
