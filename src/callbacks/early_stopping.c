@@ -66,8 +66,9 @@ static cn_tensor **list_weights(const cn_callback *self, int *n)
 {
     *n = self->view->weights(self->model, NULL, 0);
     cn_tensor **list = *n > 0 ? cn__calloc((size_t)*n, sizeof *list) : NULL;
-    if (list) {
-        self->view->weights(self->model, list, *n);
+    if (list && self->view->weights(self->model, list, *n) < 0) {
+        cn__free_mem(list);
+        list = NULL;
     }
     return list;
 }
