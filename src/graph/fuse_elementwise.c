@@ -50,8 +50,6 @@ static const struct {
               {&cn__op_softplus, CN__EW_SOFTPLUS},
               {&cn__op_mod, CN__EW_MOD},
               {&cn__op_floor_divide, CN__EW_FLOORDIV},
-              {&cn__op_identity, CN__EW_COPY},
-              {&cn__op_stop_gradient, CN__EW_COPY},
               {&cn__op_broadcast_like, CN__EW_COPY},
               {&cn__op_broadcast_to, CN__EW_COPY},
               {&cn__op_cast, CN__EW_COPY}};
