@@ -42,10 +42,11 @@ CN_API cn_tensor *(cn_where)(cn_tensor *condition, cn_tensor *a, cn_tensor *b);
  */
 #define CN_UNARY_OP_MAP(XX)                                                                        \
     XX(negative)                                                                                   \
-    XX(abs) XX(square) XX(sqrt) XX(rsqrt) XX(reciprocal) XX(sign) XX(exp) XX(expm1) XX(log)        \
-        XX(log1p) XX(log2) XX(log10) XX(sin) XX(cos) XX(tan) XX(arcsin) XX(arccos) XX(arctan)      \
-            XX(sinh) XX(cosh) XX(tanh) XX(arcsinh) XX(arccosh) XX(arctanh) XX(erf) XX(erfinv)      \
-                XX(floor) XX(ceil) XX(round) XX(trunc) XX(relu) XX(relu6) XX(sigmoid) XX(softplus) \
+    XX(abs)                                                                                        \
+    XX(square) XX(sqrt) XX(rsqrt) XX(reciprocal) XX(sign) XX(exp) XX(expm1) XX(log) XX(log1p)      \
+        XX(log2) XX(log10) XX(sin) XX(cos) XX(tan) XX(arcsin) XX(arccos) XX(arctan) XX(sinh)       \
+            XX(cosh) XX(tanh) XX(arcsinh) XX(arccosh) XX(arctanh) XX(erf) XX(erfinv) XX(floor)     \
+                XX(ceil) XX(round) XX(trunc) XX(relu) XX(relu6) XX(sigmoid) XX(softplus)           \
                     XX(softsign) XX(silu) XX(mish) XX(selu) XX(hard_sigmoid) XX(hard_silu)         \
                         XX(hard_tanh) XX(tanh_shrink) XX(log_sigmoid) XX(sparse_plus)              \
                             XX(sparse_sigmoid) XX(isnan) XX(isinf) XX(isfinite) XX(logical_not)    \
@@ -186,7 +187,8 @@ CN_API cn_tensor *cn_tril(cn_tensor *x, int k);
 CN_API cn_tensor *cn_triu(cn_tensor *x, int k);
 CN_API cn_tensor *cn_diag(cn_tensor *x, int k);
 
-/* The length of an axis as a float32 scalar, which a traced function knows when it runs (keras.ops.shape(x)[axis]). */
+/* The length of an axis as a float32 scalar, which a traced function knows when it runs
+ * (keras.ops.shape(x)[axis]). */
 CN_API cn_tensor *cn_length(cn_tensor *x, int axis);
 
 /* Creation. */
@@ -231,6 +233,38 @@ CN_API cn_tensor *cn_identity(cn_tensor *x);
 #endif
 
 #ifdef __cplusplus
+}
+/* Numbers where an op takes tensors, by overloads: cn_divide(x, 255). Two tensors are the functions
+ * above. */
+#define CN__BINARY(name)                                                                           \
+    template <class A, class B> inline cn_tensor *name(A a, B b)                                   \
+    {                                                                                              \
+        return name(cn__tensor_of(a), cn__tensor_of(b));                                           \
+    }
+CN__BINARY(cn_add)
+CN__BINARY(cn_subtract)
+CN__BINARY(cn_multiply)
+CN__BINARY(cn_divide)
+CN__BINARY(cn_floor_divide)
+CN__BINARY(cn_mod)
+CN__BINARY(cn_power)
+CN__BINARY(cn_maximum)
+CN__BINARY(cn_minimum)
+CN__BINARY(cn_arctan2)
+CN__BINARY(cn_equal)
+CN__BINARY(cn_not_equal)
+CN__BINARY(cn_less)
+CN__BINARY(cn_less_equal)
+CN__BINARY(cn_greater)
+CN__BINARY(cn_greater_equal)
+CN__BINARY(cn_logical_and)
+CN__BINARY(cn_logical_or)
+CN__BINARY(cn_logical_xor)
+CN__BINARY(cn_matmul)
+#undef CN__BINARY
+template <class C, class A, class B> inline cn_tensor *cn_where(C condition, A a, B b)
+{
+    return cn_where(cn__tensor_of(condition), cn__tensor_of(a), cn__tensor_of(b));
 }
 #endif
 #endif

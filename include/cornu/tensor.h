@@ -139,6 +139,71 @@ CN_API cn_tensor *cn__unsigned(uint64_t value);
 
 #ifdef __cplusplus
 }
+/* What _Generic does in C overloads do here: a number or a tensor as a tensor. */
+inline cn_tensor *cn__tensor_of(cn_tensor *t)
+{
+    return t;
+}
+inline cn_tensor *cn__tensor_of(const cn_tensor *t)
+{
+    return cn__same_const(t);
+}
+inline cn_tensor *cn__tensor_of(decltype(nullptr))
+{
+    return nullptr;
+}
+inline cn_tensor *cn__tensor_of(double v)
+{
+    return cn__number(v);
+}
+inline cn_tensor *cn__tensor_of(float v)
+{
+    return cn__number(static_cast<double>(v));
+}
+inline cn_tensor *cn__tensor_of(long double v)
+{
+    return cn__number(static_cast<double>(v));
+}
+inline cn_tensor *cn__tensor_of(bool v)
+{
+    return cn__integer(v);
+}
+inline cn_tensor *cn__tensor_of(int v)
+{
+    return cn__integer(v);
+}
+inline cn_tensor *cn__tensor_of(unsigned v)
+{
+    return cn__integer(v);
+}
+inline cn_tensor *cn__tensor_of(long v)
+{
+    return cn__integer(v);
+}
+inline cn_tensor *cn__tensor_of(long long v)
+{
+    return cn__integer(v);
+}
+inline cn_tensor *cn__tensor_of(unsigned long v)
+{
+    return cn__unsigned(v);
+}
+inline cn_tensor *cn__tensor_of(unsigned long long v)
+{
+    return cn__unsigned(v);
+}
+template <class T> inline int cn_assign(cn_tensor *variable, T value)
+{
+    return cn_assign(variable, cn__tensor_of(value));
+}
+template <class T> inline int cn_assign_add(cn_tensor *variable, T value)
+{
+    return cn_assign_add(variable, cn__tensor_of(value));
+}
+template <class T> inline int cn_assign_sub(cn_tensor *variable, T value)
+{
+    return cn_assign_sub(variable, cn__tensor_of(value));
+}
 #else
 /* The value is evaluated once: _Generic((v), …)(v) alone would double the text at every level of
  * nesting. */
