@@ -39,7 +39,12 @@ if(isa_sources)
     list(APPEND objects $<TARGET_OBJECTS:cornu_isa_${isa}>)
   endforeach()
   # Options of a source come after all options of its target, so this -O3 is the one that counts.
-  set_source_files_properties(${isa_sources} PROPERTIES COMPILE_OPTIONS "-O3")
+  # Instrumented kernels are for finding mistakes, not for speed: unrolled at -O3 one file alone takes clang more than a minute.
+  if(CORNU_SANITIZE)
+    set_source_files_properties(${isa_sources} PROPERTIES COMPILE_OPTIONS "-O1")
+  else()
+    set_source_files_properties(${isa_sources} PROPERTIES COMPILE_OPTIONS "-O3")
+  endif()
 endif()
 
 set(CORNU_HAS_LIBRARY OFF)

@@ -121,7 +121,8 @@ CN_API int cn_model_summary_with(cn_model *model, const cn_summary_args *args);
 /* Keras's own JSON; a string of the current scope. Dialect and text of the model's Keras version.
  */
 CN_API const char *cn_model_to_json(const cn_model *model);
-/* A model from the JSON of any generation of Keras. */
+/* A model from the JSON of any generation of Keras. Compiled if the JSON says how, as Keras 3 does,
+ * and if Cornu knows the optimizer, losses and metrics that it names. */
 CN_API cn_model *cn_model_from_json(const char *json);
 CN_API cn_model *cn_model_from_json_file(const char *path);
 /* A copy with fresh weights (keras.models.clone_model). */

@@ -238,6 +238,25 @@ static int keep_version(cn_model *model, const json_t *object)
     return 0;
 }
 
+/* Keras 3 compiles a model that it reads with its compile_config. One that Cornu cannot compile (an
+ * optimizer or loss of the writer's own) is still good for predictions: it stays uncompiled, and
+ * fit says so. */
+static int compile_as_saved(cn_model *model)
+{
+    char *config = model->compile_json ? cn__strdup(model->compile_json) : NULL;
+    if (!config) {
+        return model->compile_json ? CN_ENOMEM : 0;
+    }
+    int code = cn_model_compile_json(model, config);
+    if (code < 0 && code != CN_ENOMEM) {
+        cn_error_clear();
+        model->compile_json = config;
+        return 0;
+    }
+    cn__free_mem(config);
+    return code;
+}
+
 cn_model *cn__model_from_text(const char *text, size_t length, const char *what)
 {
     json_t *object = cn__json_loads(text, length, what);
@@ -252,7 +271,7 @@ cn_model *cn__model_from_text(const char *text, size_t length, const char *what)
     int keras = cn__set_keras_version(version_of(object));
     cn_model *model = cn__model_from_json(object, 0);
     cn__set_keras_version(keras);
-    if (model && keep_version(model, object) < 0) {
+    if (model && (keep_version(model, object) < 0 || compile_as_saved(model) < 0)) {
         cn_free(model);
         model = NULL;
     }
