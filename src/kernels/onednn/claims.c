@@ -1,13 +1,8 @@
-/* What oneDNN runs: large products of float32 matrices, one thread a call, split by rows over our
- * own threads. */
+/* What oneDNN runs: convolutions, and large products of float32 matrices, one thread a call, split
+ * by rows over our own threads. */
+#include "core/error.h"
+#include "kernels/onednn/onednn.h"
 #include "kernels/registry.h"
-
-#include <dnnl.h>
-#include <string.h>
-
-/* oneDNN's Debian build brings OpenMP along; inside our pool each of its calls must stay on its
- * thread. */
-extern void omp_set_num_threads(int threads) __attribute__((weak));
 
 typedef struct product {
     int64_t m, n, k;
@@ -49,21 +44,21 @@ static int run_matmul(const cn__call *call, int64_t begin, int64_t end)
     product p = product_of(call);
     const float *a = call->in[0].data, *b = call->in[1].data;
     float *c = call->out[0].data;
-    if (omp_set_num_threads) {
-        omp_set_num_threads(1);
-    }
-    for (int64_t u = begin; u < end; u++) {
+    dnnl_status_t status = dnnl_success;
+    int before = cn__onednn_begin();
+    for (int64_t u = begin; status == dnnl_success && u < end; u++) {
         int64_t r0 = u * ROWS_A_UNIT, rows = r0 + ROWS_A_UNIT < p.m ? ROWS_A_UNIT : p.m - r0;
-        dnnl_status_t status = dnnl_sgemm(p.ta ? 'T' : 'N', p.tb ? 'T' : 'N', rows, p.n, p.k, 1.0f,
-                                          a + (p.ta ? r0 : r0 * p.k), p.ta ? p.m : p.k, b,
-                                          p.tb ? p.k : p.n, 0.0f, c + r0 * p.n, p.n);
-        if (status != dnnl_success) {
-            return cn__fail(CN_ENOMEM,
-                            "oneDNN could not make a product of (%lld, %lld) and (%lld, "
-                            "%lld): status %d",
-                            (long long)p.m, (long long)p.k, (long long)p.k, (long long)p.n,
-                            (int)status);
-        }
+        status = dnnl_sgemm(p.ta ? 'T' : 'N', p.tb ? 'T' : 'N', rows, p.n, p.k, 1.0f,
+                            a + (p.ta ? r0 : r0 * p.k), p.ta ? p.m : p.k, b, p.tb ? p.k : p.n, 0.0f,
+                            c + r0 * p.n, p.n);
+    }
+    cn__onednn_end(before);
+    if (status != dnnl_success) {
+        return cn__fail(CN_ENOMEM,
+                        "oneDNN could not make a product of (%lld, %lld) and (%lld, %lld): status "
+                        "%d",
+                        (long long)p.m, (long long)p.k, (long long)p.k, (long long)p.n,
+                        (int)status);
     }
     return 0;
 }
@@ -71,4 +66,9 @@ static int run_matmul(const cn__call *call, int64_t begin, int64_t end)
 static const cn__kernel matmul_kernel = {
     .name = "onednn", .claims = claims_matmul, .units = units_matmul, .run = run_matmul};
 
-const cn__claim cn__onednn_claims[] = {{&cn__op_matmul, &matmul_kernel}, {NULL, NULL}};
+const cn__claim cn__onednn_claims[] = {
+    {&cn__op_matmul, &matmul_kernel},
+    {&cn__op_conv, &cn__onednn_conv_forward},
+    {&cn__op_conv_gradient_input, &cn__onednn_conv_gradient_input},
+    {&cn__op_conv_gradient_kernel, &cn__onednn_conv_gradient_kernel},
+    {NULL, NULL}};
