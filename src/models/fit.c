@@ -212,36 +212,36 @@ static int validate(fit *f, int64_t epoch, cn_logs *logs)
     return code;
 }
 
-static int run_epoch(fit *f, int64_t epoch)
+/* The logs are those of the epoch, for the end of training to see. */
+static int run_epoch(fit *f, int64_t epoch, cn_logs *logs)
 {
-    cn_logs logs = {0};
+    cn__logs_reset(logs, NULL, NULL);
     if (f->position == f->pass_batches) {
         begin_pass(f);
     }
     int code = cn__model_reset_metrics(f->model);
-    code = code < 0 ? code : cn__hooks_call_at(&f->hooks, CN__HOOK(on_epoch_begin), epoch, &logs);
+    code = code < 0 ? code : cn__hooks_call_at(&f->hooks, CN__HOOK(on_epoch_begin), epoch, logs);
     if (code == 0) {
         cn__progress_epoch(f->keras, f->verbose, epoch, f->args.epochs);
         /* What a batch logs is the mean so far: the bar shows it as it is. */
         const char *const *names = cn__model_names(f->model);
         cn__progress_begin(&f->bar, bar_position(f, f->steps), f->verbose, f->keras, names);
-        code = names ? run_batches(f, &logs) : cn_error_code();
+        code = names ? run_batches(f, logs) : cn_error_code();
     }
-    code = code < 0 ? code : validate(f, epoch, &logs);
+    code = code < 0 ? code : validate(f, epoch, logs);
     if (cn__is_keras3(f->keras)) {
-        cn__logs_sort(&logs, 0);
+        cn__logs_sort(logs, 0);
     }
     /* Multi-backend Keras finishes its bar before the callbacks speak, later ones after them. */
     if (code == 0 && cn__progress_counts_samples(f->keras)) {
-        code = cn__progress_update(&f->bar, bar_position(f, f->steps), &logs, true);
+        code = cn__progress_update(&f->bar, bar_position(f, f->steps), logs, true);
     }
-    code = code < 0 ? code : cn__hooks_call_at(&f->hooks, CN__HOOK(on_epoch_end), epoch, &logs);
-    code = code < 0 ? code : cn__history_append(f->history, epoch, &logs);
+    code = code < 0 ? code : cn__hooks_call_at(&f->hooks, CN__HOOK(on_epoch_end), epoch, logs);
+    code = code < 0 ? code : cn__history_append(f->history, epoch, logs);
     if (code == 0 && !cn__progress_counts_samples(f->keras)) {
-        code = cn__progress_update(&f->bar, bar_position(f, f->steps), &logs, true);
+        code = cn__progress_update(&f->bar, bar_position(f, f->steps), logs, true);
     }
     cn__progress_end(&f->bar);
-    cn__logs_free(&logs);
     return code;
 }
 
@@ -284,7 +284,7 @@ static int run_epochs(fit *f)
     }
     for (int64_t epoch = f->args.initial_epoch; code == 0 && epoch < f->args.epochs; epoch++) {
         cn_scope scope = cn_scope_begin();
-        code = run_epoch(f, epoch);
+        code = run_epoch(f, epoch, &logs);
         cn_scope_end(scope);
         bool at_end = f->position == f->pass_batches && f->passes >= f->args.epochs;
         if (f->model->stop_training || (at_end && !cn__is_keras3(f->keras))) {
