@@ -57,6 +57,13 @@ int cn__spatial_tuple(const cn_layer *layer, cn_ints *tuple, int n, const char *
             argument, n, three ? " " : ": ", three ? argument : "", three ? "=" : "", all);
     }
     for (int i = 0; i < given; i++) {
+        /* As in TensorFlow; no product of two of them overflows then. */
+        if (tuple->v[i] > INT32_MAX) {
+            return cn__fail(CN_EVALUE,
+                            "The `%s` argument must be a tuple of %d integers of 32 bits. "
+                            "Received: %s",
+                            argument, n, all);
+        }
         if (tuple->v[i] >= least) {
             continue;
         }
