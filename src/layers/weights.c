@@ -1,6 +1,7 @@
 /* A layer's weights as lists, in Keras's order, and its losses. */
 #include "core/error.h"
 #include "core/memory.h"
+#include "graph/trace.h"
 #include "layers/layer.h"
 
 #include <cornu/regularizers.h>
@@ -265,6 +266,15 @@ int cn_layer_add_loss(cn_layer *layer, cn_tensor *loss)
     }
     /* A vector counts by its mean, as the losses of a batch do. */
     cn_tensor *scalar = loss->shape.rank ? cn_mean_axes(loss, -1, NULL, false) : loss;
+    if (scalar && !scalar->storage && !cn__trace_current()) {
+        /* The graph of a functional model is being made: its calls are made again, with their
+         * losses, when it runs. */
+        return layer->depth ? 0
+                            : cn__fail(CN_EUNSUPPORTED,
+                                       "Layer \"%s\": a loss of symbolic tensors can be added in a "
+                                       "layer's call only",
+                                       layer->base.name);
+    }
     if (!scalar || cn__grow((void **)&layer->losses, &layer->losses_capacity, layer->n_losses + 1,
                             sizeof *layer->losses) < 0) {
         return cn_error_code();

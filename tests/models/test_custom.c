@@ -125,6 +125,8 @@ static void test_losses_metrics_state(void **state)
     assert_string_equal(s.names[1], "mean_activation");
     check_number(cn_model_predict(model, x, .verbose = 0), 0, 2);
     check_number(cn_layer_weight_named(cn_model_layer(model, 0), "seen"), 0, 12);
+    cn_layer_add_loss(layer, cn_sum(cn_input(.shape = {2})));
+    expect_error("a loss of symbolic tensors can be added in a layer's call only");
     cn_layer_add_metric(layer, x, NULL);
     expect_error("Please provide a name for your metric");
     cn_scope_end(scope);
