@@ -2,6 +2,7 @@
  * arrays. */
 #include "kernels/cpu/conv_claims.h"
 #include "kernels/cpu/cpu.h"
+#include "kernels/cpu/reduce_claims.h"
 #include "kernels/registry.h"
 
 #include <string.h>
@@ -259,6 +260,8 @@ const cn__claim cn__cpu_claims[] = {{&cn__op_matmul, &matmul_kernel},
                                     {&cn__op_log_softmax, &softmax_kernel},
                                     {&cn__op_argmax, &argmax_kernel},
                                     {&cn__op_sum, &column_sum_kernel},
+                                    {&cn__op_sum, &cn__cpu_reduce_columns},
+                                    {&cn__op_mean, &cn__cpu_reduce_columns},
                                     {&cn__op_sum_like, &column_sum_kernel},
                                     {&cn__op_cast, &cast_kernel},
                                     {&cn__op_conv, &cn__cpu_conv},
