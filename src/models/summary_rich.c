@@ -2,6 +2,7 @@
  * "rich" does it. */
 #define _DEFAULT_SOURCE 1 /* ioctl and its window size */
 #include "models/summary.h"
+#include "optimizers/optimizer.h"
 
 #include "core/error.h"
 #include "core/format.h"
@@ -334,7 +335,9 @@ static int print_count(table *t, const char *what, const cn__param_count *count)
 /* The optimizer's variables, once it has any; negative and an error. */
 static int count_optimizer(const cn_model *model, cn__param_count *count)
 {
-    int n = model->optimizer ? cn_optimizer_variables(model->optimizer, NULL, 0) : 0;
+    /* Keras makes the optimizer's variables at the first step: until then it has none to show. */
+    bool built = model->optimizer && model->optimizer->built;
+    int n = built ? cn_optimizer_variables(model->optimizer, NULL, 0) : 0;
     cn_tensor **list = n > 0 ? cn__malloc((size_t)n * sizeof *list) : NULL;
     if (n <= 0 || !list) {
         return n < 0 ? n : n ? CN_ENOMEM : 0;
