@@ -17,19 +17,21 @@ typedef struct cn_dataset {
 
 typedef struct cn_dataset_args {
     size_t size;
-    /* NULL: Keras's form, x uint8 (60000, 28, 28) and y uint8 (60000,), tests of 10000. "input_data": that of TensorFlow 1's
-     * tutorials (input_data.read_data_sets with one_hot=True): x float32 (55000, 784) between 0 and 1, y float32 (55000, 10)
-     * one-hot, with the first 5000 rows as validation. */
+    /* NULL: Keras's form, x uint8 (60000, 28, 28) and y uint8 (60000,), tests of 10000.
+     * "input_data": that of TensorFlow 1's tutorials (input_data.read_data_sets with one_hot=True):
+     * x float32 (55000, 784) between 0 and 1, y float32 (55000, 10) one-hot, with the first 5000
+     * rows as validation. */
     const char *form;
     CN__END;
 } cn_dataset_args;
 #define CN_DATASET_DEFAULTS CN__NO_DEFAULTS
 CN_API extern const cn_dataset_args cn_dataset_defaults;
 
-/* Where both are looked for: CORNU_DATASETS (a folder, or its sub-folder mnist or fashion-mnist), the cache
- * (CORNU_HOME/datasets, else ~/.cornu/datasets), ~/.keras/datasets, /usr/share/datasets; as idx files, packed or not, or as
- * .npz with x_train, y_train, x_test, y_test. Otherwise they are fetched from where Keras has them, into the cache;
- * CORNU_DATASETS_URL names another place. Errors: CN_ENETWORK, CN_EFORMAT for a file that is damaged. */
+/* Where both are looked for: CORNU_DATASETS (a folder, or its sub-folder mnist or fashion-mnist),
+ * the cache (CORNU_HOME/datasets, else ~/.cornu/datasets), ~/.keras/datasets, /usr/share/datasets;
+ * as idx files, packed or not, or as .npz with x_train, y_train, x_test, y_test. Otherwise they are
+ * fetched from where Keras has them, into the cache; CORNU_DATASETS_URL names another place.
+ * Errors: CN_ENETWORK, CN_EFORMAT for a file that is damaged. */
 CN_API cn_dataset cn_dataset_mnist_with(const cn_dataset_args *args);
 CN_API cn_dataset cn_dataset_fashion_mnist_with(const cn_dataset_args *args);
 #define cn_dataset_mnist(...)                                                                      \
@@ -42,8 +44,9 @@ CN_API const char *const *cn_dataset_names(void);
 /* The data set of a name; CN_EKEY if there is none. */
 CN_API cn_dataset cn_dataset_load(const char *name, const cn_dataset_args *args);
 
-/* Called while a file is fetched, about ten times a second and at its end: `done` of `total` bytes (total is -1 while it is
- * not known). Returning something other than 0 stops the download. NULL (the default) is silence. */
+/* Called while a file is fetched, about ten times a second and at its end: `done` of `total` bytes
+ * (total is -1 while it is not known). Returning something other than 0 stops the download. NULL
+ * (the default) is silence. */
 typedef int cn_download_progress(const char *file, int64_t done, int64_t total, void *user);
 CN_API void cn_set_download_progress(cn_download_progress *fn, void *user);
 

@@ -109,8 +109,8 @@ CN_API cn_tensor *cn_layer_weight(const cn_layer *layer, int index);
 CN_API cn_tensor *cn_layer_weight_named(const cn_layer *layer, const char *name);
 /* Adds a scalar to the losses of the model that calls the layer (layer.add_loss). */
 CN_API int cn_layer_add_loss(cn_layer *layer, cn_tensor *loss);
-/* The losses of the last call of a layer or model (layer.losses): those that were added, and what the regularizers of all weights
- * ask for; fills at most `max`, returns how many. */
+/* The losses of the last call of a layer or model (layer.losses): those that were added, and what
+ * the regularizers of all weights ask for; fills at most `max`, returns how many. */
 CN_API int cn_layer_losses(cn_layer *layer, cn_tensor **out, int max);
 /* Adds values to a mean of this name, which fit and evaluate log (layer.add_metric of tf.keras). */
 CN_API int cn_layer_add_metric(cn_layer *layer, cn_tensor *value, const char *name);

@@ -21,8 +21,8 @@ static bool writes_variable(const cn__program *p, const cn__inst *inst)
     return false;
 }
 
-/* Whether data may make instruction j fail, which must be known before anything is written; not so if what it looks at is
- * itself a value that is written. */
+/* Whether data may make instruction j fail, which must be known before anything is written; not so
+ * if what it looks at is itself a value that is written. */
 static bool must_pass_first(const cn__program *p, int64_t j)
 {
     const cn__inst *inst = &p->insts[j];

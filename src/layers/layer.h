@@ -22,7 +22,8 @@ typedef struct cn__layer_call {
     uint64_t out_id[CN__MAX_OUTPUTS]; /* of the output tensors, whose keras_history this is */
     int index;                        /* the layer's n-th call: Keras's node index */
     cn_call_args args;                /* its initial states are owned */
-    int fixed_training; /* 1, -1: called with training=True, False whatever the model does; 0: as it does */
+    int fixed_training; /* 1, -1: called with training=True, False whatever the model does; 0: as it
+                           does */
 } cn__layer_call;
 
 /* Which output of its layer call a functional model's tensor is; -1 if it has no history. */
@@ -82,8 +83,9 @@ int cn__layer_all(cn_layer *layer, cn_layer **out, int max);
  * tensors of the current scope. */
 int cn__layer_collect_losses(cn_layer *layer, bool regularizers, cn_tensor **out, int max);
 void cn__layer_clear_losses(cn_layer *layer);
-/* The metrics of a layer and all below it: fills at most `max`, returns how many; resetting them; whether calls in this thread
- * measure at all (a model's predictions do not), returning what was so before. */
+/* The metrics of a layer and all below it: fills at most `max`, returns how many; resetting them;
+ * whether calls in this thread measure at all (a model's predictions do not), returning what was so
+ * before. */
 int cn__layer_metrics(cn_layer *layer, cn_metric **out, int max);
 int cn__layer_reset_metrics(cn_layer *layer);
 bool cn__layer_measure(bool on);

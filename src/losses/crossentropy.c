@@ -196,7 +196,8 @@ static cn_tensor *labels_of(cn_tensor *y_true, const cn_tensor *y_pred)
     if (!y_true || cn__dtype_is_integer(y_true->dtype)) {
         return y_true;
     }
-    /* A cast alone would make class 0 of a NaN; so it becomes the lowest integer, as TensorFlow's cast gives it. */
+    /* A cast alone would make class 0 of a NaN; so it becomes the lowest integer, as TensorFlow's
+     * cast gives it. */
     if (cn__dtype_is_float(y_true->dtype)) {
         y_true = cn_where(cn_isnan(y_true), -INFINITY, y_true);
     }

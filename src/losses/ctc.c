@@ -4,8 +4,9 @@
 
 #include <math.h>
 
-#define NEVER -1e30 /* the logarithm of a path that cannot be; finite, so that no gradient is NaN  \
-                     */
+#define NEVER                                                                                      \
+    -1e30 /* the logarithm of a path that cannot be; finite, so that no gradient is NaN            \
+           */
 
 /* (batch, 2 n + 1): the labels with a blank (class 0) before, between and behind them. */
 static cn_tensor *with_blanks(cn_tensor *labels, int64_t n)

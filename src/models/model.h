@@ -1,4 +1,5 @@
-/* The struct behind cn_model: a layer with a graph of layers, and what compile and the programs keep. */
+/* The struct behind cn_model: a layer with a graph of layers, and what compile and the programs
+ * keep. */
 #ifndef CN_MODELS_MODEL_H
 #define CN_MODELS_MODEL_H
 
@@ -49,7 +50,8 @@ typedef struct cn__own_step {
 struct cn_model {
     cn_layer layer; /* kind MODEL; its tracked sublayers are the model's layers */
     cn__model_type type;
-    /* Sequential and functional: the symbolic graph. Owned. A Sequential model without an input shape has none yet. */
+    /* Sequential and functional: the symbolic graph. Owned. A Sequential model without an input
+     * shape has none yet. */
     int n_inputs, n_outputs;
     cn_tensor *inputs[CN__MODEL_MAX_IO], *outputs[CN__MODEL_MAX_IO];
     cn_layer *input_layers[CN__MODEL_MAX_IO]; /* InputLayer of each input; owned; may be NULL */
@@ -66,7 +68,7 @@ struct cn_model {
     int n_metrics;
     char *compile_json; /* the compile_config it was made from, if it was */
     /* state of training */
-    cn_tensor *loss_total, *loss_count;                              /* variables */
+    cn_tensor *loss_total, *loss_count; /* variables */
     cn_tensor *output_total[CN__MODEL_MAX_IO], *output_count[CN__MODEL_MAX_IO];
     cn_tensor *random_step; /* int64 variable: counts training steps, for random ops */
     /* Who uses it now, see use.c. */
@@ -76,29 +78,36 @@ struct cn_model {
     cn__model_programs programs[3];
     uint64_t clock; /* of program use */
     bool stop_training;
-    bool has_run; /* metrics_names are known */
-    cn__own_step steps[2];     /* of CN__TRAIN and CN__TEST */
-    cn__phase scored_phase;    /* the phase that was prepared or run last: whose scores are asked for */
+    bool has_run;          /* metrics_names are known */
+    cn__own_step steps[2]; /* of CN__TRAIN and CN__TEST */
+    cn__phase
+        scored_phase; /* the phase that was prepared or run last: whose scores are asked for */
     char *names[CN__MAX_METRICS + CN__MODEL_MAX_IO + 2]; /* of the scores, in order; owned */
     int n_names;
     /* Structure, see structure.h. */
-    struct cn__model_plan *plan; /* the calls and ops of a functional model, in order; NULL for others */
-    bool input_given;            /* a Sequential model's input shape was given and not found by a call */
-    bool input_declared;         /* … by an InputLayer or a symbolic input that was added */
-    char *file_version, *file_backend; /* what the file that the model was read from says; or NULL */
-    bool short_configs; /* its layers are written without module and build_config, as a legacy file had it */
-    int io_lists;       /* of "input_layers" in a file: 1 always lists of lists, -1 a single one flat; 0: as the version does */
+    struct cn__model_plan
+        *plan;           /* the calls and ops of a functional model, in order; NULL for others */
+    bool input_given;    /* a Sequential model's input shape was given and not found by a call */
+    bool input_declared; /* … by an InputLayer or a symbolic input that was added */
+    char *file_version,
+        *file_backend;  /* what the file that the model was read from says; or NULL */
+    bool short_configs; /* its layers are written without module and build_config, as a legacy file
+                           had it */
+    int io_lists; /* of "input_layers" in a file: 1 always lists of lists, -1 a single one flat; 0:
+                     as the version does */
 };
 
 cn_model *cn__check_model(const cn_model *model, const char *who);
 /* A model object of a class, without layers. */
 cn_model *cn__model_new(const cn_layer_class *cls, const void *args, cn__model_type type);
-/* Applies the model's graph to tensors: every layer call and op between inputs and outputs is made again. */
+/* Applies the model's graph to tensors: every layer call and op between inputs and outputs is made
+ * again. */
 int cn__model_replay(cn_model *model, cn_tensor *const *inputs, int n_inputs, bool training,
                      cn_tensor **outputs);
 /* Fills the symbolic graph of a Sequential model whose input shape is known. */
 int cn__sequential_graph(cn_model *model);
-/* The functional graph in order: calls of layers between inputs and outputs, first made first; fills at most max, returns how many. */
+/* The functional graph in order: calls of layers between inputs and outputs, first made first;
+ * fills at most max, returns how many. */
 int cn__model_calls(const cn_model *model, cn__layer_call **out, int max);
 /* Everything that depends on layers or compile settings is made anew. */
 void cn__model_forget_programs(cn_model *model);

@@ -194,12 +194,12 @@ cn_tensor *cn__step_loss(cn_step *s)
         if (!value) {
             return NULL;
         }
-        /* Keras 3 weighs the batches of an output's own loss alike: in its graph the number of rows is
-         * not known. */
-        cn_tensor *weight = cn__is_keras3(model->layer.base.keras) ? cn_scalar(1, CN_FLOAT32) : rows;
+        /* Keras 3 weighs the batches of an output's own loss alike: in its graph the number of rows
+         * is not known. */
+        cn_tensor *weight =
+            cn__is_keras3(model->layer.base.keras) ? cn_scalar(1, CN_FLOAT32) : rows;
         if (model->n_outputs > 1 &&
-            (!weight ||
-             track(model->output_total[i], model->output_count[i], value, weight) < 0)) {
+            (!weight || track(model->output_total[i], model->output_count[i], value, weight) < 0)) {
             return NULL;
         }
         if (model->loss_weights_given) {

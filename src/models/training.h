@@ -35,15 +35,16 @@ void cn__model_forget_compile(cn_model *model);
 /* The plan of a phase for a number of rows, made at its first use; the model keeps the last
  * sixteen. */
 cn__program *cn__model_program(cn_model *model, cn__phase phase, int64_t rows);
-/* A call begins to use the model: CN_ESTATE if another thread trains it, or does anything with it that is to be trained. A
- * thread that trains may do anything with its model, from a callback. */
+/* A call begins to use the model: CN_ESTATE if another thread trains it, or does anything with it
+ * that is to be trained. A thread that trains may do anything with its model, from a callback. */
 int cn__model_enter(cn_model *model, cn__phase phase, const char *who);
 void cn__model_leave(cn_model *model, cn__phase phase);
-/* The plan of a phase for data like these and a number of rows, prepared first where needed; the caller's own reference. Safe
- * beside other threads that predict. */
+/* The plan of a phase for data like these and a number of rows, prepared first where needed; the
+ * caller's own reference. Safe beside other threads that predict. */
 cn__program *cn__model_acquire(cn_model *model, cn__phase phase, const cn__feed *feed,
                                int64_t rows);
-/* Around what makes or looks up a model's traces and programs; may be taken again by the thread that has it. */
+/* Around what makes or looks up a model's traces and programs; may be taken again by the thread
+ * that has it. */
 void cn__model_lock(const cn_model *model);
 void cn__model_unlock(const cn_model *model);
 /* CN_EVALUE for a batch size below 1. */
@@ -51,8 +52,8 @@ int cn__check_batch_size(int64_t batch);
 /* CN_ESTATE with Keras's words if the model is not compiled. */
 int cn__check_compiled(const cn_model *model);
 
-/* What steps of the user's own log: forgetting it, resetting its metrics, its names in the phase at hand (NULL: nothing is logged)
- * and values. */
+/* What steps of the user's own log: forgetting it, resetting its metrics, its names in the phase at
+ * hand (NULL: nothing is logged) and values. */
 void cn__own_steps_free(cn_model *model);
 int cn__own_reset(cn_model *model);
 const char *const *cn__own_names(const cn_model *model);

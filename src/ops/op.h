@@ -24,8 +24,8 @@ bool cn__wants_gradient(const cn__node *node, int i);
 cn_tensor *cn__apply0(const cn__op *op, const cn__attrs *attrs);
 cn_tensor *cn__apply1(const cn__op *op, const cn__attrs *attrs, cn_tensor *a);
 cn_tensor *cn__apply2(const cn__op *op, const cn__attrs *attrs, cn_tensor *a, cn_tensor *b);
-/* The same for an elementwise op, where the caller made an operand himself and hands it to nobody else: an eager result may be
- * written over it, and is then that operand. */
+/* The same for an elementwise op, where the caller made an operand himself and hands it to nobody
+ * else: an eager result may be written over it, and is then that operand. */
 cn_tensor *cn__apply2_over(const cn__op *op, cn_tensor *a, cn_tensor *b, bool a_is_spare,
                            bool b_is_spare);
 cn_tensor *cn__apply3(const cn__op *op, const cn__attrs *attrs, cn_tensor *a, cn_tensor *b,

@@ -1,4 +1,5 @@
-/* Configs: what get_config() gives and from_config() takes, as JSON, driven by the field tables alone. */
+/* Configs: what get_config() gives and from_config() takes, as JSON, driven by the field tables
+ * alone. */
 #ifndef CN_UTILS_CONFIG_H
 #define CN_UTILS_CONFIG_H
 
@@ -7,15 +8,19 @@
 #if CN__HAVE_JANSSON
 #include <jansson.h>
 
-/* Which dialect is written: tf.keras 2 (to_json of tf_keras 2.21 and, by version, older ones) or Keras 3. */
+/* Which dialect is written: tf.keras 2 (to_json of tf_keras 2.21 and, by version, older ones) or
+ * Keras 3. */
 typedef enum cn__dialect { CN__DIALECT_KERAS2 = 2, CN__DIALECT_KERAS3 = 3 } cn__dialect;
 
-/* The config of an instance: its fields in the order in which Keras writes them. New reference, or NULL and an error. */
+/* The config of an instance: its fields in the order in which Keras writes them. New reference, or
+ * NULL and an error. */
 json_t *cn__get_config(const void *instance, cn__dialect dialect);
-/* {"module", "class_name", "config", "registered_name"[, "build_config"]} (tf.keras before 2.13: class_name and config). */
+/* {"module", "class_name", "config", "registered_name"[, "build_config"]} (tf.keras before 2.13:
+ * class_name and config). */
 json_t *cn__serialize(const void *instance, cn__dialect dialect);
-/* An instance in the current scope from a serialised object, a plain name, or {"class_name", "config"} of any generation.
- * Unknown keys with a null or default value are ignored, others are an error that names class and key. */
+/* An instance in the current scope from a serialised object, a plain name, or {"class_name",
+ * "config"} of any generation. Unknown keys with a null or default value are ignored, others are an
+ * error that names class and key. */
 void *cn__deserialize(cn__kind kind, const json_t *object);
 void *cn__from_config(cn__kind kind, const cn_class *class, const json_t *config);
 /* json.dumps as Python writes it: ", " and ": ", floats as repr, ASCII only. Caller frees. */

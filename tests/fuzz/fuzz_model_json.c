@@ -1,4 +1,5 @@
-/* Feeds arbitrary text to the reader of models: it must give a model, whose JSON and summary can be written, or an error. */
+/* Feeds arbitrary text to the reader of models: it must give a model, whose JSON and summary can be
+ * written, or an error. */
 #include "core/memory.h"
 #include "models/json_text.h"
 
@@ -6,7 +7,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Layers may ask for weights of any size: what a small machine would not have is refused here too. */
+/* Layers may ask for weights of any size: what a small machine would not have is refused here too.
+ */
 static void *small_alloc(size_t bytes, void *user)
 {
     (void)user;

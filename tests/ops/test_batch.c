@@ -1,4 +1,5 @@
-/* What ops say about the batch against slices of it, and the same bits for any number of threads. */
+/* What ops say about the batch against slices of it, and the same bits for any number of threads.
+ */
 /* ctest-labels: threads */
 #include "ops_test.h"
 

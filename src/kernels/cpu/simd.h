@@ -1,16 +1,18 @@
-/* Vector types of the instruction set that this file is being compiled for; one source, one object per set. */
+/* Vector types of the instruction set that this file is being compiled for; one source, one object
+ * per set. */
 #ifndef CN_KERNELS_CPU_SIMD_H
 #define CN_KERNELS_CPU_SIMD_H
 
 #include <stdint.h>
 #include <string.h>
 
-/* CMake compiles every src/kernels/cpu/isa/X.c once per instruction set with -DCN__ISA=<name>; functions that leave such
- * a file are named with CN__FN(name), which gives cn__<name>_<isa>. Where the compiler has no vector extension, or the
- * set is `plain`, a vector is one float, so that the same source is also the portable C kernel. */
+/* CMake compiles every src/kernels/cpu/isa/X.c once per instruction set with -DCN__ISA=<name>;
+ * functions that leave such a file are named with CN__FN(name), which gives cn__<name>_<isa>. Where
+ * the compiler has no vector extension, or the set is `plain`, a vector is one float, so that the
+ * same source is also the portable C kernel. */
 #define CN__FN2(name, isa) cn__##name##_##isa
 #define CN__FN1(name, isa) CN__FN2(name, isa)
-#define CN__FN(name)       CN__FN1(name, CN__ISA)
+#define CN__FN(name) CN__FN1(name, CN__ISA)
 
 #if defined(__AVX512F__) && defined(CN__USE_VECTORS)
 #define CN__LANES 16
@@ -73,7 +75,8 @@ CN__INLINE cn__vf cn__fma(cn__vf a, cn__vf b, cn__vf c)
 #endif
 }
 
-/* max with the semantics of a > b ? a : b, so that a NaN in `a` gives b: put the NaN-carrying operand second to keep it. */
+/* max with the semantics of a > b ? a : b, so that a NaN in `a` gives b: put the NaN-carrying
+ * operand second to keep it. */
 CN__INLINE cn__vf cn__max(cn__vf a, cn__vf b)
 {
 #if CN__LANES == 16

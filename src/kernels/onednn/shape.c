@@ -81,16 +81,17 @@ static bool worth_depthwise(const cn__onednn_key *key)
            (cn__onednn_cells(key->size) <= 9 && (plain || cn__cpu_isa() == CN__ISA_AVX512));
 }
 
-/* Where oneDNN is at least a tenth faster than kernels/cpu on the layers of bench/layer_shapes
- * (CN_BENCH_ODD=1 for those at the edges), for chunks of 16 images in one thread, on a Xeon with
- * AVX-512 and the same with CORNU_ISA=avx2. Times there, cpu over oneDNN:
- * - 1x1: 1.1 to 1.6, but below 1 on images of 4x4, where the way into oneDNN costs more;
- * - few channels on either side: 1.2 to 2.6, up to 12 where cin is 1, but 0.5 for the data of a
- *   strided convolution of 3 channels;
+/* Classes of shapes where oneDNN is about a tenth faster than kernels/cpu or more, on the layers of
+ * bench/layer_shapes (CN_BENCH_ODD=1 for those at the edges), for chunks of 16 images in one
+ * thread, on a Xeon with AVX-512 and there with CORNU_ISA=avx2. Times of cpu over oneDNN:
+ * - 1x1: 1.05 to 1.9, but 1 forward from 384 channels on and for the data of a strided one, and
+ *   0.4 to 0.6 on images of 4x4, where the way into oneDNN costs more;
+ * - few channels on either side: 1.2 to 2.6, up to 12 where cin is 1, but 0.5 to 1.1 for the data
+ * of a strided convolution of 3 channels;
  * - 48 channels and more on both sides: 0.9 to 1.1, what Cornu's blocks leave of them stays here,
- *   but for the kernel's gradient on images of 7x7 (1.1 to 2.2);
- * - groups: 1.6 to 2; depthwise: 1.3 to 6, but the kernel's gradient only up to 3x3 (5x5: 0.01 with
- *   AVX2), strided and with AVX2 only on small images; with a multiplier below 1;
+ *   but for the kernel's gradient on images of 7x7 (1.0 to 2.2);
+ * - groups: 1.2 to 3; depthwise: 1.1 to 13, but the kernel's gradient only up to 3x3 (5x5: 0.03
+ *   with AVX2), strided and with AVX2 only on small images; with a multiplier 0.8;
  * - a large kernel on few pixels: 0.8 to 1, since its reorder, once a chunk, costs what is won. */
 bool cn__onednn_worth(const cn__onednn_key *key)
 {
@@ -101,6 +102,7 @@ bool cn__onednn_worth(const cn__onednn_key *key)
         FEW_CHANNELS = 16,
         MANY_CHANNELS = 48,
         FEW_PIXELS = 64,
+        LONG_SUMS = 384,
         LARGE_KERNEL = 1 << 19 /* floats */
     };
     int isa = cn__cpu_isa();
@@ -121,10 +123,13 @@ bool cn__onednn_worth(const cn__onednn_key *key)
     if (pixels < FEW_PIXELS && taps * key->cin * key->cout > LARGE_KERNEL) {
         return false;
     }
-    if (key->pass == CN__ONEDNN_DATA && key->cin < 8 && is_strided(key)) {
+    if (key->pass == CN__ONEDNN_DATA && is_strided(key) && (key->cin < 8 || taps == 1)) {
         return false;
     }
-    return taps == 1 || least < MANY_CHANNELS;
+    if (taps == 1) {
+        return key->pass == CN__ONEDNN_DATA || key->cin < LONG_SUMS;
+    }
+    return least < MANY_CHANNELS;
 }
 
 bool cn__onednn_floats(const cn__call *call)

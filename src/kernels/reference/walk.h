@@ -61,7 +61,8 @@ void cn__embed(const cn__embedding *how, const void *in, void *out, int64_t begi
 /* Lines of a shape: the elements of all axes but the last; 1 for a scalar. */
 int64_t cn__lines(const cn_shape *shape);
 
-/* "indices[1,0]": the place of element i of an array whose first row is row `row0` of the batch. Returns text (256 bytes). */
+/* "indices[1,0]": the place of element i of an array whose first row is row `row0` of the batch.
+ * Returns text (256 bytes). */
 char *cn__place_text(const cn_shape *shape, int64_t row0, int64_t i, char *text, size_t size);
 
 /* Elements as numbers: an integer element (or bool) of any dtype, a float of any dtype, and back.
