@@ -149,8 +149,7 @@ static int set_losses(cn_model *model, const cn_compile_args *args)
         if (about < 0) {
             return about;
         }
-        if (args->loss.v[i] == CN_NONE_ID ||
-            (!cn__identifier_kind(args->loss.v[i]) && !strcmp(args->loss.v[i], "None"))) {
+        if (!cn__identifier_kind(args->loss.v[i]) && !strcmp(args->loss.v[i], "None")) {
             continue;
         }
         model->losses[about] = cn__resolve(CN__LOSS, args->loss.v[i], "loss");
