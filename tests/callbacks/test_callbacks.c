@@ -91,10 +91,12 @@ static const cn_callback_class *class_of(const cn_callback *callback)
     return (const cn_callback_class *)callback->base.class;
 }
 
+#if CN_TEST_HAVE_JANSSON && CN__HAVE_JANSSON
 static int epoch_begin(cn_callback *c, int64_t epoch, cn_logs *logs)
 {
     return class_of(c)->on_epoch_begin ? class_of(c)->on_epoch_begin(c, epoch, logs) : 0;
 }
+#endif
 
 static int epoch_end(cn_callback *c, int64_t epoch, cn_logs *logs)
 {
@@ -106,10 +108,12 @@ static int train_begin(cn_callback *c, cn_logs *logs)
     return class_of(c)->on_train_begin ? class_of(c)->on_train_begin(c, logs) : 0;
 }
 
+#if CN_TEST_HAVE_JANSSON && CN__HAVE_JANSSON
 static int train_end(cn_callback *c, cn_logs *logs)
 {
     return class_of(c)->on_train_end ? class_of(c)->on_train_end(c, logs) : 0;
 }
+#endif
 
 #if CN_TEST_HAVE_JANSSON && CN__HAVE_JANSSON
 static double number(const json_t *value)

@@ -9,7 +9,7 @@
 
 #include "golden.h"
 
-#if CN_TEST_HAVE_JANSSON
+#if CN__HAVE_JANSSON
 #include "core/memory.h"
 #include "layers/layer.h"
 #include "utils/config.h"
@@ -364,8 +364,11 @@ int main(void)
     return cmocka_run_group_tests_name("configs", tests, NULL, NULL);
 }
 #else
+#include <stdio.h>
+
 int main(void)
 {
+    printf("skipped: 8\n");
     return 0;
 }
 #endif
