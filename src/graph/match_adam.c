@@ -96,7 +96,8 @@ void cn__match_adam(cn__ew *ew)
         }
         uint8_t alpha = is_number(ew, top->a) ? top->a : top->b, m = other(top, alpha);
         uint8_t epsilon = is_number(ew, bottom->a) ? bottom->a : bottom->b;
-        const cn__ew_step *root = maker(ew, other(bottom, epsilon), at, &inner);
+        /* Registers are used again: the root is what stood in its operand when `bottom` read it. */
+        const cn__ew_step *root = maker(ew, other(bottom, epsilon), inner, &inner);
         moment first, second;
         if (!root || root->op != CN__EW_SQRT || !is_number(ew, alpha) || !is_number(ew, epsilon) ||
             !match_moment(ew, m, s, g, false, &first) ||
