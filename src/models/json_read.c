@@ -250,6 +250,7 @@ static int compile_as_saved(cn_model *model)
     int code = cn_model_compile_json(model, config);
     if (code < 0 && code != CN_ENOMEM) {
         cn_error_clear();
+        cn__free_mem(model->compile_json);
         model->compile_json = config;
         return 0;
     }

@@ -208,7 +208,11 @@ static cn_model *small(void)
     return model;
 }
 
-enum { PREDICTS = 10000, FITS = 1000, SLACK = 24 /* pages: what the C library's heap wanders */ };
+enum {
+    PREDICTS = 10000,
+    FITS = 1000,
+    SLACK = 64 /* pages: what the heap of the C library and the stacks of threads wander */
+};
 
 /* A sanitizer keeps what is freed for a while: under one only blocks are counted. */
 static void grown(const char *what, int n, long before)

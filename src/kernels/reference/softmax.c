@@ -110,7 +110,8 @@ static int run(const cn__call *call, int64_t begin, int64_t end, row_function_fl
         return cn__no_dtype(call, in->dtype);
     bool direct = p.inner == 1 && cn__class_direct(p.class, in->dtype);
     size_t bytes = cn__class_size(p.class);
-    char *from = call->scratch, *to = from + (size_t)p.n * bytes;
+    /* Rows that lie in one piece need no scratch, and have none. */
+    char *from = call->scratch, *to = from ? from + (size_t)p.n * bytes : NULL;
     int64_t last = end * p.unit < p.rows ? end * p.unit : p.rows;
     for (int64_t row = begin * p.unit; row < last; row++) {
         int64_t at = row / p.inner * p.n * p.inner + row % p.inner;
