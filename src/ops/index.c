@@ -149,7 +149,7 @@ static int along_shape(const cn_shape *x, const cn_shape *indices, int axis, cn_
 
 static int infer_gather_batch(cn__node *node)
 {
-    cn_shape out;
+    cn_shape out = {0};
     int code = expect_integers(node, 1, "take_along_axis");
     if (code == 0) {
         code =
