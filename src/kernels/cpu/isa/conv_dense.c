@@ -39,7 +39,7 @@ static int group_images(const cn__block *b, const plan *p)
 
 static buffers take(const cn__block *b, const plan *p, arena *a)
 {
-    buffers s;
+    buffers s = {0};
     int few = b->method == CN__CONV_FEW, winograd = b->method == CN__CONV_WINOGRAD;
     s.rows = winograd ? b->oh * b->ow * group_images(b, p) : 4 * p->tiles;
     s.gp = round_up(b->cout, LANES);
