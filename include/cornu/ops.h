@@ -45,13 +45,16 @@ CN_API cn_tensor *(cn_where)(cn_tensor *condition, cn_tensor *a, cn_tensor *b);
     XX(abs)                                                                                        \
     XX(square)                                                                                     \
     XX(sqrt)                                                                                       \
-    XX(rsqrt) XX(reciprocal) XX(sign) XX(exp) XX(expm1) XX(log) XX(log1p) XX(log2) XX(log10)       \
-        XX(sin) XX(cos) XX(tan) XX(arcsin) XX(arccos) XX(arctan) XX(sinh) XX(cosh) XX(tanh)        \
-            XX(arcsinh) XX(arccosh) XX(arctanh) XX(erf) XX(erfinv) XX(floor) XX(ceil) XX(round)    \
-                XX(trunc) XX(relu) XX(relu6) XX(sigmoid) XX(softplus) XX(softsign) XX(silu)        \
-                    XX(mish) XX(selu) XX(hard_sigmoid) XX(hard_silu) XX(hard_tanh) XX(tanh_shrink) \
-                        XX(log_sigmoid) XX(sparse_plus) XX(sparse_sigmoid) XX(isnan) XX(isinf)     \
-                            XX(isfinite) XX(logical_not) XX(lgamma) XX(digamma)
+    XX(rsqrt)                                                                                      \
+    XX(reciprocal)                                                                                 \
+    XX(sign)                                                                                       \
+    XX(exp) XX(expm1) XX(log) XX(log1p) XX(log2) XX(log10) XX(sin) XX(cos) XX(tan) XX(arcsin)      \
+        XX(arccos) XX(arctan) XX(sinh) XX(cosh) XX(tanh) XX(arcsinh) XX(arccosh) XX(arctanh)       \
+            XX(erf) XX(erfinv) XX(floor) XX(ceil) XX(round) XX(trunc) XX(relu) XX(relu6)           \
+                XX(sigmoid) XX(softplus) XX(softsign) XX(silu) XX(mish) XX(selu) XX(hard_sigmoid)  \
+                    XX(hard_silu) XX(hard_tanh) XX(tanh_shrink) XX(log_sigmoid) XX(sparse_plus)    \
+                        XX(sparse_sigmoid) XX(isnan) XX(isinf) XX(isfinite) XX(logical_not)        \
+                            XX(lgamma) XX(digamma)
 #define XX(name) CN_API cn_tensor *cn_##name(cn_tensor *x);
 CN_UNARY_OP_MAP(XX)
 #undef XX

@@ -158,7 +158,9 @@ typedef cn_tensor *gradient_rule(const cn__node *node, cn_tensor *g, cn_tensor *
 static int gradient_by(gradient_rule *rule, const cn__node *node, cn_tensor *const *out,
                        cn_tensor *const *grads_out, cn_tensor **grads_in)
 {
-    return cn__one_gradient(grads_in, rule(node, grads_out[0], node->in[0], out[0]));
+    /* The record of an op without a rule has no gradient function either: this is never reached
+     * then. */
+    return rule ? cn__one_gradient(grads_in, rule(node, grads_out[0], node->in[0], out[0])) : 0;
 }
 
 #define RECORD(op, input, infer_, batch_, op_flags, rule)                                          \
