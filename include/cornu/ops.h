@@ -40,6 +40,7 @@ CN_API cn_tensor *(cn_where)(cn_tensor *condition, cn_tensor *a, cn_tensor *b);
 
 /* Elementwise functions: cn_negative(x) … cn_digamma(x). round goes half to even; relu(NaN) is NaN.
  */
+/* clang-format off */
 #define CN_UNARY_OP_MAP(XX)                                                                        \
     XX(negative)                                                                                   \
     XX(abs)                                                                                        \
@@ -55,6 +56,7 @@ CN_API cn_tensor *(cn_where)(cn_tensor *condition, cn_tensor *a, cn_tensor *b);
                     XX(hard_silu) XX(hard_tanh) XX(tanh_shrink) XX(log_sigmoid) XX(sparse_plus)    \
                         XX(sparse_sigmoid) XX(isnan) XX(isinf) XX(isfinite) XX(logical_not)        \
                             XX(lgamma) XX(digamma)
+/* clang-format on */
 #define XX(name) CN_API cn_tensor *cn_##name(cn_tensor *x);
 CN_UNARY_OP_MAP(XX)
 #undef XX
