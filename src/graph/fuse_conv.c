@@ -42,13 +42,6 @@ static bool is_op(const cn__program *p, int inst, const cn__op *op)
     return inst >= 0 && p->insts[inst].op == op;
 }
 
-static bool is_zero(const cn__program *p, int v)
-{
-    const cn__value *value = &p->values[v];
-    return value->kind == CN__VALUE_CONSTANT && cn__shape_size(&value->shape) == 1 &&
-           cn__read(value->dtype, cn__data(value->tensor), 0) == 0;
-}
-
 static bool all_equal(const int64_t *v, int n, int64_t a, int64_t b)
 {
     for (int i = 0; i < n; i++) {
@@ -133,8 +126,8 @@ static void follow_forward(const cn__program *p, found *f)
         }
     }
     /* Beside the pool only relu's mask may read the map. */
-    bool mask =
-        is_op(p, other, &cn__op_greater) && f->relu >= 0 && is_zero(p, p->insts[other].in[1]);
+    bool mask = is_op(p, other, &cn__op_greater) && f->relu >= 0 &&
+                cn__plan_is_zero(p, p->insts[other].in[1]);
     if (pool < 0 || (other >= 0 && !mask)) {
         return;
     }
@@ -198,12 +191,12 @@ static bool follow_gradient(const cn__program *p, found *f)
     int value = f->inner;
     if (f->relu >= 0) {
         int h = p->insts[f->relu].out[0], maker = p->values[value].producer;
-        if (!is_op(p, maker, &cn__op_where) || !is_zero(p, p->insts[maker].in[2])) {
+        if (!is_op(p, maker, &cn__op_where) || !cn__plan_is_zero(p, p->insts[maker].in[2])) {
             return false;
         }
         int mask = p->values[p->insts[maker].in[0]].producer;
         if (!is_op(p, mask, &cn__op_greater) || p->insts[mask].in[0] != h ||
-            !is_zero(p, p->insts[mask].in[1]) || only(p, p->insts[mask].out[0]) != maker) {
+            !cn__plan_is_zero(p, p->insts[mask].in[1]) || only(p, p->insts[mask].out[0]) != maker) {
             return false;
         }
         f->mask = mask;

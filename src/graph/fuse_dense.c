@@ -97,13 +97,6 @@ static int fuse_forward(cn__program *p, int64_t i, bool trains)
     return code;
 }
 
-static bool is_zero(const cn__program *p, int v)
-{
-    const cn__value *value = &p->values[v];
-    return value->kind == CN__VALUE_CONSTANT && cn__shape_size(&value->shape) == 1 &&
-           cn__read(value->dtype, cn__data(value->tensor), 0) == 0;
-}
-
 /* matmul(dy, W^T), masked by where(greater(h, 0), ., 0) if that is its only use */
 static int fuse_data_gradient(cn__program *p, int64_t i)
 {
@@ -112,10 +105,10 @@ static int fuse_data_gradient(cn__program *p, int64_t i)
     cn__dense_extra extra = {.skinny = is_skinny(p, w)};
     int reader = only_reader(p, dx);
     if (reader >= 0 && p->insts[reader].op == &cn__op_where && p->insts[reader].in[1] == dx &&
-        is_zero(p, p->insts[reader].in[2])) {
+        cn__plan_is_zero(p, p->insts[reader].in[2])) {
         int condition = p->values[p->insts[reader].in[0]].producer;
         const cn__inst *greater = condition >= 0 ? &p->insts[condition] : NULL;
-        if (greater && greater->op == &cn__op_greater && is_zero(p, greater->in[1]) &&
+        if (greater && greater->op == &cn__op_greater && cn__plan_is_zero(p, greater->in[1]) &&
             is_batch_matrix(p, greater->in[0]) &&
             cn__shape_equal(&p->values[greater->in[0]].shape, &p->values[dx].shape)) {
             inst->in[n_in++] = greater->in[0];

@@ -38,6 +38,13 @@ static bool must_pass_first(const cn__program *p, int64_t j)
     return true;
 }
 
+bool cn__plan_is_zero(const cn__program *p, int v)
+{
+    const cn__value *value = &p->values[v];
+    return value->kind == CN__VALUE_CONSTANT && cn__shape_size(&value->shape) == 1 &&
+           cn__read(value->dtype, cn__data(value->tensor), 0) == 0;
+}
+
 int cn__plan_before(const cn__program *p, int64_t i, int *before, int max)
 {
     const cn__inst *inst = &p->insts[i];

@@ -166,6 +166,8 @@ int cn__plan_uses(const cn__program *p, int value);
 int cn__plan_root(const cn__program *p, int value);
 /* Turns a program that is Adam's update of its input 0 into one ADAM step; leaves others alone. */
 void cn__match_adam(cn__ew *ew);
+/* Whether the value is the constant 0, a single number. */
+bool cn__plan_is_zero(const cn__program *p, int value);
 /* Whether a planner pass is on: CORNU_PLAN=-dense,-elementwise … switches passes off. */
 bool cn__plan_enabled(const char *pass);
 /* Fills a call with the shapes and layouts of an instruction, without data. */
