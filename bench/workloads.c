@@ -13,10 +13,12 @@
 
 enum { CALLS = 3000, MAX_OUTPUT = 64 };
 
+typedef enum data_kind { FASHION, DIGITS, NOISE } data_kind;
+
 typedef struct workload {
     const char *name;
-    bool fashion;  /* Fashion-MNIST, else MNIST */
-    int64_t first; /* rows before it are left out */
+    data_kind data; /* Fashion-MNIST, MNIST, or 10,000 random images of 32 by 32 by 3 */
+    int64_t first;  /* rows before it are left out */
     int64_t batch;
     bool image; /* rows of 28 by 28 by 1, else of 784 */
     cn_model *(*build)(void);
@@ -61,9 +63,35 @@ static cn_model *build_w3(void)
     return model;
 }
 
-static const workload workloads[] = {{"W1", true, 10000, 128, false, build_w1, 0.001},
-                                     {"W2", false, 0, 128, true, build_w2, 0.002},
-                                     {"W3", false, 0, 64, true, build_w3, 0.001}};
+static cn_tensor *normed(cn_tensor *x, int filters, int size, int stride, bool relu)
+{
+    x = cn_call(cn_conv2d(filters, .kernel_size = {{size}}, .strides = {{stride}},
+                          .padding = size == 3 ? "same" : "valid", .use_bias = false),
+                x);
+    x = cn_call(cn_batch_normalization(), x);
+    return relu ? cn_call(cn_activation_layer("relu"), x) : x;
+}
+
+/* ResNet-20 for images of 32 by 32 (He and others 2015, section 4.2), with projections. */
+static cn_model *build_w6(void)
+{
+    cn_tensor *in = cn_input(.shape = {{32, 32, 3}});
+    cn_tensor *x = normed(in, 16, 3, 1, true);
+    for (int block = 0; block < 9; block++) {
+        int filters = 16 << block / 3, stride = block == 3 || block == 6 ? 2 : 1;
+        cn_tensor *y = normed(normed(x, filters, 3, stride, true), filters, 3, 1, false);
+        x = stride == 1 ? x : normed(x, filters, 1, stride, false);
+        x = cn_call(cn_activation_layer("relu"), cn_call(cn_add_layer(), x, y));
+    }
+    x = cn_call(cn_global_average_pooling2d(), x);
+    return cn_functional(.inputs = {{in}},
+                         .outputs = {{cn_call(cn_dense(10, .activation = "softmax"), x)}});
+}
+
+static const workload workloads[] = {{"W1", FASHION, 10000, 128, false, build_w1, 0.001},
+                                     {"W2", DIGITS, 0, 128, true, build_w2, 0.002},
+                                     {"W3", DIGITS, 0, 64, true, build_w3, 0.001},
+                                     {"W6", NOISE, 0, 128, true, build_w6, 0.001}};
 
 static double now(void)
 {
@@ -82,7 +110,14 @@ static int compare(const void *a, const void *b)
 static int load(const workload *w, cn_tensor **x, cn_tensor **y)
 {
     cn_scope scope = cn_scope_begin();
-    cn_dataset data = w->fashion ? cn_dataset_fashion_mnist() : cn_dataset_mnist();
+    if (w->data == NOISE) {
+        *x = cn_keep(cn_random_normal(.shape = {{10000, 32, 32, 3}}, .seed = 1));
+        *y = cn_keep(cn_to_categorical(
+            cn_random_randint(.shape = {{10000}}, .maxval = 10, .seed = 2), .num_classes = 10));
+        cn_scope_end(scope);
+        return cn_error_code();
+    }
+    cn_dataset data = w->data == FASHION ? cn_dataset_fashion_mnist() : cn_dataset_mnist();
     cn_tensor *rows = cn_rows(data.x_train, w->first, CN_END);
     rows = w->image ? cn_reshape(rows, -1, 28, 28, 1) : cn_reshape(rows, -1, 784);
     *x = cn_keep(cn_divide(rows, 255));
@@ -228,7 +263,7 @@ static int report(const char *what, int (*call)(one_row *), one_row *r)
 static int predictions(cn_model *model, cn_tensor *x)
 {
     int64_t row_size = cn_tensor_size(x) / cn_tensor_dim(x, 0);
-    static float dense[28 * 28];
+    static float dense[32 * 32 * 3];
     uint32_t seed = 1;
     for (int64_t i = 0; i < row_size; i++) {
         seed = seed * 1664525u + 1013904223u;
@@ -315,7 +350,7 @@ int main(int argc, char **argv)
         } else if (!strcmp(argv[i], "--threads") && number) {
             cn_set_num_threads(atoi(argv[++i]));
         } else if (!known) {
-            fprintf(stderr, "usage: workloads W1|W2|W3 ... [--epochs N] [--threads N]\n");
+            fprintf(stderr, "usage: workloads W1|W2|W3|W6 ... [--epochs N] [--threads N]\n");
             return 1;
         }
     }

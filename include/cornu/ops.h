@@ -128,6 +128,10 @@ CN_API cn_tensor *cn_logsumexp_with(cn_tensor *x, const cn_reduce_args *args);
 CN_API cn_tensor *cn_sum_axes(cn_tensor *x, int n, const int64_t *axes, bool keepdims);
 CN_API cn_tensor *cn_mean_axes(cn_tensor *x, int n, const int64_t *axes, bool keepdims);
 CN_API cn_tensor *cn_max_axes(cn_tensor *x, int n, const int64_t *axes, bool keepdims);
+/* keras.ops.moments: mean and (biased) variance of x over `n` axes (n < 0: all) in one pass, in the
+ * dtype of x, float32 for integers; 0 or CN_E…. */
+CN_API int cn_moments_axes(cn_tensor *x, int n, const int64_t *axes, bool keepdims,
+                           cn_tensor **mean, cn_tensor **variance);
 
 /* The index of the largest (smallest) element, the first of equals: int64. axis CN_NONE: of the
  * flat tensor. */

@@ -32,7 +32,7 @@
     XX(sum) XX(mean) XX(max) XX(min) XX(prod) XX(any) XX(all) XX(logsumexp)
 
 #define CN__OTHER_MAP(XX) \
-    XX(cast) XX(where) XX(argmax) XX(argmin) XX(cumsum) XX(cumprod) \
+    XX(moments) XX(cast) XX(where) XX(argmax) XX(argmin) XX(cumsum) XX(cumprod) \
     XX(matmul) XX(softmax) XX(log_softmax) XX(sparsemax) XX(glu) \
     XX(sparse_softmax_cross_entropy) XX(softmax_cross_entropy) XX(sigmoid_cross_entropy) \
     XX(reshape) XX(reshape_like) XX(transpose) XX(broadcast_to) XX(broadcast_like) XX(sum_like) XX(count_like) \

@@ -44,7 +44,7 @@ static void add_inst(const cn__program *p, cn__text *text, const cn__inst *inst)
             add_value(p, text, inst->in[k]);
         }
     }
-    if (inst->op == &cn__op_elementwise) {
+    if (inst->op == &cn__op_elementwise || inst->op == &cn__op_elementwise_sums) {
         cn__text_add(text, " [%d steps]", ((const cn__ew_extra *)inst->extra)->program.n_step);
     }
 }

@@ -1,7 +1,7 @@
-/* Elementwise chains of one shape become one program that passes over memory once. */
-#include "graph/program.h"
+/* Elementwise chains of one shape, and sums of their results, become one program that passes over
+ * memory once. */
+#include "graph/cluster.h"
 
-#include <math.h>
 #include <string.h>
 
 /* Which op is which opcode. */
@@ -54,7 +54,7 @@ static const struct {
               {&cn__op_broadcast_to, CN__EW_COPY},
               {&cn__op_cast, CN__EW_COPY}};
 
-static int opcode(const cn__op *op)
+int cn__ew_opcode(const cn__op *op)
 {
     for (size_t i = 0; i < sizeof simple / sizeof *simple; i++) {
         if (simple[i].op == op) {
@@ -64,7 +64,7 @@ static int opcode(const cn__op *op)
     return -1;
 }
 
-static int element_type(cn_dtype dtype)
+int cn__ew_element(cn_dtype dtype)
 {
     switch (dtype) {
     case CN_FLOAT32: return CN__EL_F32;
@@ -118,10 +118,15 @@ static int access_mode(const cn_shape *in, const cn_shape *out)
     return full ? CN__EW_FULL : inner ? CN__EW_INNER : outer ? CN__EW_OUTER : -1;
 }
 
-/* Whether an instruction can be part of a program. */
-static bool fusable(const cn__program *p, const cn__inst *inst)
+int cn__ew_access(const cn__program *p, const cn__inst *inst, int k, const cn_shape *out)
 {
-    int code = inst->dead ? -1 : opcode(inst->op);
+    cn_shape shape = lined_up(inst, k, &p->values[inst->in[k]].shape, out);
+    return access_mode(&shape, out);
+}
+
+bool cn__ew_fusable(const cn__program *p, const cn__inst *inst)
+{
+    int code = inst->dead ? -1 : cn__ew_opcode(inst->op);
     if (code < 0 || inst->n_out != 1) {
         return false;
     }
@@ -137,301 +142,100 @@ static bool fusable(const cn__program *p, const cn__inst *inst)
         }
         const cn__value *in = &p->values[inst->in[k]];
         bool cast = inst->op == &cn__op_cast;
-        bool good = cast ? element_type(in->dtype) >= 0 && !(truth && in->dtype != CN_BOOL)
+        bool good = cast ? cn__ew_element(in->dtype) >= 0 && !(truth && in->dtype != CN_BOOL)
                          : in->dtype == CN_FLOAT32 || in->dtype == CN_BOOL;
-        cn_shape shape = lined_up(inst, k, &in->shape, &out->shape);
-        if (!good || in->kind == CN__VALUE_INPUT || access_mode(&shape, &out->shape) < 0) {
+        if (!good || in->kind == CN__VALUE_INPUT || cn__ew_access(p, inst, k, &out->shape) < 0) {
             return false;
         }
     }
     return true;
 }
 
-/* A set of instructions that becomes one. */
-typedef struct cluster {
-    int64_t *members;
-    int64_t n, capacity;
-    cn_shape shape;
-    bool batched;
-    uint64_t *sets; /* three sets of instructions: the members, what they depend on, what depends on
-                       them */
-} cluster;
-
-typedef struct fuser {
-    cn__program *p;
-    int64_t words;    /* of a bit set over instructions */
-    uint64_t *before; /* n_insts sets: what an instruction depends on */
-    uint64_t *after;  /* n_insts sets: what depends on it */
-    int *cluster_of;  /* -1: none */
-    int64_t *first;   /* readers of value v: reader[first[v]] … reader[first[v + 1] - 1] */
-    int *reader;
-    cluster *clusters;
-    int64_t n_clusters, clusters_capacity;
-} fuser;
-
-static int producer_of(const cn__program *p, int value)
+bool cn__ew_is_sum(const cn__program *p, const cn__inst *inst)
 {
-    return p->values[cn__plan_root(p, value)].producer >= 0 && p->values[value].producer < 0
-               ? p->values[cn__plan_root(p, value)].producer
-               : p->values[value].producer;
-}
-
-/* Adds set b, and instruction i, to set a; whether that changed it. */
-static bool merge_sets(uint64_t *a, const uint64_t *b, int64_t words, int64_t i)
-{
-    uint64_t changed = 0;
-    for (int64_t w = 0; w < words; w++) {
-        uint64_t with = a[w] | b[w];
-        changed |= with ^ a[w];
-        a[w] = with;
+    if (inst->dead || (inst->op != &cn__op_sum && inst->op != &cn__op_sum_like) ||
+        inst->batch != CN__BATCH_REDUCE) {
+        return false;
     }
-    uint64_t bit = 1ull << (i % 64);
-    changed |= ~a[i / 64] & bit;
-    a[i / 64] |= bit;
-    return changed != 0;
+    const cn__value *in = &p->values[inst->in[0]], *out = &p->values[inst->out[0]];
+    const cn_shape *x = &in->shape;
+    /* Dense layers sum their gradients of rank 2 in their own kernels. */
+    return x->rank >= 3 && in->batched && in->dtype == CN_FLOAT32 && out->home < 0 &&
+           !out->output && x->dim[x->rank - 1] > 1 && out->shape.rank >= 1 &&
+           out->shape.dim[out->shape.rank - 1] == x->dim[x->rank - 1] &&
+           cn__shape_size(&out->shape) == x->dim[x->rank - 1];
 }
 
-/* Who reads what: once, since no instruction changes until the clusters are written. */
-static int list_readers(fuser *f)
+/* Whether the columns of a cluster's results may be summed by its program: it must read what is not
+ * whole by columns too. */
+static bool walks_columns(const cn__fuser *f, const cn__cluster *c)
 {
-    cn__program *p = f->p;
-    int64_t total = 0;
-    f->first = cn__calloc((size_t)p->n_values + 2, sizeof *f->first);
-    for (int pass = 0; f->first && pass < 2; pass++) {
-        for (int64_t i = 0; i < p->n_insts; i++) {
-            const cn__inst *inst = &p->insts[i];
-            for (int k = 0; !inst->dead && k < inst->n_in; k++) {
-                if (inst->shape_only >> k & 1) {
-                    continue;
-                }
-                int root = cn__plan_root(p, inst->in[k]);
-                if (pass == 0) {
-                    f->first[root + 2]++;
-                    total++;
-                } else {
-                    f->reader[f->first[root + 1]++] = (int)i;
-                }
+    const cn__program *p = f->p;
+    int64_t columns = c->shape.dim[c->shape.rank - 1];
+    bool full = false;
+    for (int64_t i = 0; i < c->n; i++) {
+        const cn__inst *inst = &p->insts[c->members[i]];
+        for (int k = 0; k < inst->n_in; k++) {
+            const cn__value *in = &p->values[inst->in[k]];
+            int from = in->producer;
+            if (inst->shape_only >> k & 1 ||
+                (from >= 0 && f->cluster_of[from] >= 0 && &f->clusters[f->cluster_of[from]] == c)) {
+                continue;
             }
-        }
-        if (pass == 0) {
-            for (int64_t v = 2; v < p->n_values + 2; v++) {
-                f->first[v] += f->first[v - 1];
-            }
-            f->reader = cn__malloc((size_t)(total + 1) * sizeof *f->reader);
-            if (!f->reader) {
-                return CN_ENOMEM;
+            int mode = cn__ew_access(p, inst, k, &c->shape);
+            full = full || mode == CN__EW_FULL;
+            if (mode == CN__EW_OUTER ||
+                (mode == CN__EW_INNER && cn__shape_size(&in->shape) != columns)) {
+                return false;
             }
         }
     }
-    return f->first ? 0 : CN_ENOMEM;
+    return full;
 }
 
-static int dependencies(fuser *f)
+/* Takes the sum of a member's result into its cluster, unless a member needs the sum. */
+static int take_sum(cn__fuser *f, int64_t i)
 {
-    cn__program *p = f->p;
-    f->words = (p->n_insts + 63) / 64;
-    f->before = cn__calloc((size_t)(p->n_insts * f->words + 1), sizeof *f->before);
-    f->after = cn__calloc((size_t)(p->n_insts * f->words + 1), sizeof *f->after);
-    f->cluster_of = cn__malloc((size_t)(p->n_insts + 1) * sizeof *f->cluster_of);
-    if (!f->before || !f->after || !f->cluster_of) {
-        return CN_ENOMEM;
+    const cn__program *p = f->p;
+    int from = p->values[p->insts[i].in[0]].producer;
+    int into = from >= 0 ? f->cluster_of[from] : -1;
+    if (into < 0 || !f->clusters[into].batched || !walks_columns(f, &f->clusters[into])) {
+        return 0;
     }
-    for (int64_t i = 0; i < p->n_insts; i++) {
-        f->cluster_of[i] = -1;
-    }
-    /* Instructions stand in the order of the trace except that fused ones may read what is made
-     * later: repeat until stable. */
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (int64_t i = 0; i < p->n_insts; i++) {
-            const cn__inst *inst = &p->insts[i];
-            for (int k = 0; !inst->dead && k < inst->n_in; k++) {
-                int from = inst->shape_only >> k & 1 ? -1 : producer_of(p, inst->in[k]);
-                if (from >= 0) {
-                    changed |= merge_sets(f->before + i * f->words, f->before + from * f->words,
-                                          f->words, from);
-                }
-            }
-        }
-    }
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (int64_t i = p->n_insts - 1; i >= 0; i--) {
-            const cn__inst *inst = &p->insts[i];
-            for (int k = 0; !inst->dead && k < inst->n_in; k++) {
-                int from = inst->shape_only >> k & 1 ? -1 : producer_of(p, inst->in[k]);
-                if (from >= 0) {
-                    changed |= merge_sets(f->after + from * f->words, f->after + i * f->words,
-                                          f->words, i);
-                }
-            }
-        }
-    }
-    return list_readers(f);
-}
-
-/* Whether a path leads from a member of `a` to a member of `b` through an instruction outside both.
- */
-static bool path_between(const fuser *f, const cluster *a, const cluster *b)
-{
-    const uint64_t *after = a->sets + 2 * f->words, *before = b->sets + f->words;
+    const cn__cluster *c = &f->clusters[into];
     for (int64_t w = 0; w < f->words; w++) {
-        if (after[w] & before[w] & ~a->sets[w] & ~b->sets[w]) {
-            return true;
+        if (f->after[i * f->words + w] & (c->sets[w] | c->sets[f->words + w])) {
+            return 0;
         }
     }
-    return false;
+    int code = cn__cluster_single(f, i, &f->clusters[into].shape);
+    int single = f->cluster_of[i];
+    if (code < 0) {
+        return code;
+    }
+    if (!cn__cluster_fits(f, &f->clusters[into], &f->clusters[single])) {
+        f->cluster_of[i] = -1;
+        f->clusters[single].n = 0;
+        return 0;
+    }
+    f->clusters[into].sums = true;
+    return cn__cluster_absorb(f, into, single);
 }
 
-static bool same_walk(const cluster *a, const cluster *b)
+static bool same_walk(const cn__cluster *a, const cn__cluster *b)
 {
     return cn__shape_equal(&a->shape, &b->shape) && a->batched == b->batched;
 }
 
-/* Counts what the merged program would need; false if it is over the limits of a program. */
-static bool fits(const fuser *f, const cluster *a, const cluster *b)
-{
-    const cn__program *p = f->p;
-    int inputs[CN__EW_MAX_IN + 1], n_in = 0, constants = 0, outputs = 0;
-    if (a->n + b->n > CN__EW_MAX_STEP - 8) {
-        return false;
-    }
-    for (int part = 0; part < 2; part++) {
-        const cluster *c = part ? b : a;
-        for (int64_t i = 0; i < c->n; i++) {
-            const cn__inst *inst = &p->insts[c->members[i]];
-            for (int k = 0; k < inst->n_in; k++) {
-                if (inst->shape_only >> k & 1) {
-                    continue;
-                }
-                const cn__value *in = &p->values[inst->in[k]];
-                int from = in->producer, owner = from >= 0 ? f->cluster_of[from] : -1;
-                if (owner >= 0 && (&f->clusters[owner] == a || &f->clusters[owner] == b)) {
-                    continue;
-                }
-                if (in->kind == CN__VALUE_CONSTANT && cn__shape_size(&in->shape) == 1) {
-                    constants++;
-                    continue;
-                }
-                int known = 0;
-                while (known < n_in && inputs[known] != inst->in[k]) {
-                    known++;
-                }
-                if (known == n_in && n_in++ == CN__EW_MAX_IN) {
-                    return false;
-                }
-                inputs[known] = inst->in[k];
-            }
-            int v = inst->out[0];
-            bool outside = p->values[v].output;
-            for (int64_t r = f->first[v]; r < f->first[v + 1] && !outside; r++) {
-                int owner = f->cluster_of[f->reader[r]];
-                outside = owner < 0 || (&f->clusters[owner] != a && &f->clusters[owner] != b);
-            }
-            outputs += outside;
-        }
-    }
-    return outputs <= CN__EW_MAX_OUT && constants <= CN__EW_MAX_CONST;
-}
-
-static void add_set(uint64_t *a, const uint64_t *b, int64_t words)
-{
-    for (int64_t w = 0; w < words; w++) {
-        a[w] |= b[w];
-    }
-}
-
-/* The set `which` (1: before, 2: after) of the node that an instruction belongs to: its cluster's,
- * or its own. */
-static uint64_t *set_of(const fuser *f, int64_t inst, int which)
-{
-    int c = f->cluster_of[inst];
-    return c >= 0       ? f->clusters[c].sets + which * f->words
-           : which == 1 ? f->before + inst * f->words
-                        : f->after + inst * f->words;
-}
-
-/* To set `which` of every node that is in `from` but not in `except`, adds `more` and `members`. */
-static void link_nodes(fuser *f, const uint64_t *from, const uint64_t *except, int which,
-                       const uint64_t *more, const uint64_t *members)
-{
-    for (int64_t w = 0; w < f->words; w++) {
-        uint64_t bits = from[w] & ~except[w];
-        for (int64_t i = w * 64; bits; bits >>= 1, i++) {
-            /* A cluster is met once for each member; the first of them stands for it. */
-            int c = f->cluster_of[i];
-            if (bits & 1 && (c < 0 || f->clusters[c].members[0] == i)) {
-                uint64_t *set = set_of(f, i, which);
-                add_set(set, more, f->words);
-                add_set(set, members, f->words);
-            }
-        }
-    }
-}
-
-/* Makes one node of two, where b reads a. What depends on a but not on b now depends on all that b
- * does, and what b depends on but a does not is now needed by all that needs a: without this two
- * clusters could be made to wait for each other. */
-static int absorb(fuser *f, int into, int from)
-{
-    cluster *a = &f->clusters[into], *b = &f->clusters[from];
-    int64_t n = f->words;
-    if (cn__grow((void **)&a->members, &a->capacity, a->n + b->n, sizeof *a->members) < 0) {
-        return CN_ENOMEM;
-    }
-    /* Neither is among the nodes that are changed: their own bits are in what is left out. */
-    add_set(b->sets + 2 * n, b->sets, n);
-    add_set(a->sets + n, a->sets, n);
-    link_nodes(f, a->sets + 2 * n, b->sets + 2 * n, 1, b->sets + n, b->sets);
-    link_nodes(f, b->sets + n, a->sets + n, 2, a->sets + 2 * n, a->sets);
-    for (int64_t i = 0; i < b->n; i++) {
-        a->members[a->n++] = b->members[i];
-        f->cluster_of[b->members[i]] = into;
-    }
-    b->n = 0;
-    add_set(a->sets, b->sets, 3 * n);
-    for (int64_t w = 0; w < n; w++) {
-        a->sets[n + w] &= ~a->sets[w];
-        a->sets[2 * n + w] &= ~a->sets[w];
-    }
-    return 0;
-}
-
-static int single(fuser *f, int64_t i)
-{
-    if (cn__grow((void **)&f->clusters, &f->clusters_capacity, f->n_clusters + 1,
-                 sizeof *f->clusters) < 0) {
-        return CN_ENOMEM;
-    }
-    const cn__value *out = &f->p->values[f->p->insts[i].out[0]];
-    cluster c = {.shape = out->shape, .batched = out->batched};
-    if (cn__grow((void **)&c.members, &c.capacity, 1, sizeof *c.members) < 0) {
-        return CN_ENOMEM;
-    }
-    size_t bytes = (size_t)f->words * sizeof *c.sets;
-    c.sets = cn__calloc(3, bytes);
-    if (!c.sets) {
-        cn__free_mem(c.members);
-        return CN_ENOMEM;
-    }
-    c.sets[i / 64] |= 1ull << (i % 64);
-    memcpy(c.sets + f->words, f->before + i * f->words, bytes);
-    memcpy(c.sets + 2 * f->words, f->after + i * f->words, bytes);
-    c.members[c.n++] = i;
-    f->cluster_of[i] = (int)f->n_clusters;
-    f->clusters[f->n_clusters++] = c;
-    return 0;
-}
-
 /* Merges along the edges: a producer and its reader of the same shape, unless something outside
  * lies between. */
-static int grow_clusters(fuser *f)
+static int grow_clusters(cn__fuser *f)
 {
     cn__program *p = f->p;
     int code = 0;
     for (int64_t i = 0; code == 0 && i < p->n_insts; i++) {
-        if (fusable(p, &p->insts[i])) {
-            code = single(f, i);
+        if (cn__ew_fusable(p, &p->insts[i])) {
+            code = cn__cluster_single(f, i, &p->values[p->insts[i].out[0]].shape);
         }
     }
     for (int64_t i = 0; code == 0 && i < p->n_insts; i++) {
@@ -442,234 +246,34 @@ static int grow_clusters(fuser *f)
             }
             int a = f->cluster_of[from], b = f->cluster_of[i];
             if (same_walk(&f->clusters[a], &f->clusters[b]) &&
-                !path_between(f, &f->clusters[a], &f->clusters[b]) &&
-                !path_between(f, &f->clusters[b], &f->clusters[a]) &&
-                fits(f, &f->clusters[a], &f->clusters[b])) {
-                code = absorb(f, a, b);
+                !cn__cluster_path(f, &f->clusters[a], &f->clusters[b]) &&
+                !cn__cluster_path(f, &f->clusters[b], &f->clusters[a]) &&
+                cn__cluster_fits(f, &f->clusters[a], &f->clusters[b])) {
+                code = cn__cluster_absorb(f, a, b);
             }
+        }
+    }
+    for (int64_t i = 0; code == 0 && i < p->n_insts; i++) {
+        if (cn__plan_enabled("sums") && cn__ew_is_sum(p, &p->insts[i])) {
+            code = take_sum(f, i);
         }
     }
     return code;
 }
 
-/* Building one program from a cluster. */
-typedef struct writer {
-    const fuser *f;
-    int self;
-    cn__ew ew;
-    int in[CN__MAX_INPUTS], n_in;
-    int out[CN__EW_MAX_OUT], n_out;
-    int where[CN__EW_MAX_STEP];    /* the operand of each member's result */
-    int64_t last[CN__EW_MAX_STEP]; /* the last member that reads it */
-    bool register_used[CN__EW_MAX_REG];
-} writer;
-
-static int member_index(const cluster *c, int64_t inst)
+/* Copies of cheap instructions change who reads what, so that everything is looked at again. */
+static int spread_cheap(cn__program *p)
 {
-    for (int64_t i = 0; i < c->n; i++) {
-        if (c->members[i] == inst) {
-            return (int)i;
-        }
+    cn__fuser f = {.p = p};
+    bool changed = false;
+    int code = cn__fuser_init(&f);
+    code = code < 0 ? code : grow_clusters(&f);
+    code = code < 0 ? code : cn__copy_cheap(&f, &changed);
+    cn__fuser_free(&f);
+    if (code == 0 && changed) {
+        cn__plan_sweep(p);
+        code = cn__plan_sort(p);
     }
-    return -1;
-}
-
-static bool read_outside(const fuser *f, int self, int value)
-{
-    if (f->p->values[value].output) {
-        return true;
-    }
-    for (int64_t r = f->first[value]; r < f->first[value + 1]; r++) {
-        if (f->cluster_of[f->reader[r]] != self) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int constant_operand(writer *w, const cn__value *value)
-{
-    float number = (float)cn__read(value->dtype, cn__data(value->tensor), 0);
-    for (int i = 0; i < w->ew.n_const; i++) {
-        if (!memcmp(&w->ew.constant[i], &number, sizeof number)) {
-            return CN__EW_CONST(i);
-        }
-    }
-    if (w->ew.n_const == CN__EW_MAX_CONST) {
-        return -1;
-    }
-    w->ew.constant[w->ew.n_const] = number;
-    return CN__EW_CONST(w->ew.n_const++);
-}
-
-/* The operand by which input k of a member is read. */
-static int operand(writer *w, const cluster *c, const cn__inst *inst, int k)
-{
-    const cn__program *p = w->f->p;
-    int v = inst->in[k];
-    const cn__value *value = &p->values[v];
-    int from = value->producer >= 0 ? member_index(c, value->producer) : -1;
-    if (from >= 0) {
-        return w->where[from];
-    }
-    if (value->kind == CN__VALUE_CONSTANT && cn__shape_size(&value->shape) == 1) {
-        return constant_operand(w, value);
-    }
-    cn_shape shape = lined_up(inst, k, &value->shape, &c->shape);
-    int mode = access_mode(&shape, &c->shape);
-    for (int i = 0; i < w->n_in; i++) {
-        if (w->in[i] == v && w->ew.in_mode[i] == mode) {
-            return CN__EW_IN(i);
-        }
-    }
-    if (w->n_in == CN__EW_MAX_IN) {
-        return -1;
-    }
-    w->ew.in_mode[w->n_in] = (uint8_t)mode;
-    w->ew.in_type[w->n_in] = (uint8_t)element_type(value->dtype);
-    w->in[w->n_in] = v;
-    return CN__EW_IN(w->n_in++);
-}
-
-static int free_register(writer *w)
-{
-    for (int r = 0; r < CN__EW_MAX_REG; r++) {
-        if (!w->register_used[r]) {
-            w->register_used[r] = true;
-            w->ew.n_reg = (uint8_t)(r + 1 > w->ew.n_reg ? r + 1 : w->ew.n_reg);
-            return CN__EW_REG(r);
-        }
-    }
-    return -1;
-}
-
-static int by_number(const int64_t *a, int64_t n, int64_t *sorted)
-{
-    memcpy(sorted, a, (size_t)n * sizeof *a);
-    for (int64_t i = 1; i < n; i++) {
-        int64_t x = sorted[i], j = i;
-        for (; j > 0 && sorted[j - 1] > x; j--) {
-            sorted[j] = sorted[j - 1];
-        }
-        sorted[j] = x;
-    }
-    return 0;
-}
-
-static bool write_steps(writer *w, const cluster *c)
-{
-    const cn__program *p = w->f->p;
-    for (int64_t i = 0; i < c->n; i++) {
-        w->last[i] = -1;
-        for (int64_t j = i + 1; j < c->n; j++) {
-            const cn__inst *reader = &p->insts[c->members[j]];
-            for (int k = 0; k < reader->n_in; k++) {
-                if (!(reader->shape_only >> k & 1) &&
-                    reader->in[k] == p->insts[c->members[i]].out[0]) {
-                    w->last[i] = j;
-                }
-            }
-        }
-    }
-    for (int64_t i = 0; i < c->n; i++) {
-        const cn__inst *inst = &p->insts[c->members[i]];
-        int operands[3] = {0}, n = 0;
-        for (int k = 0; k < inst->n_in && n < 3; k++) {
-            if (!(inst->shape_only >> k & 1)) {
-                operands[n] = operand(w, c, inst, k);
-                if (operands[n++] < 0) {
-                    return false;
-                }
-            }
-        }
-        /* Registers whose last reader is this step are free for its result: a step reads before it
-         * writes. */
-        for (int64_t j = 0; j < i; j++) {
-            if (w->last[j] == i && w->where[j] < CN__EW_MAX_REG) {
-                w->register_used[w->where[j]] = false;
-            }
-        }
-        int to;
-        bool outside = read_outside(w->f, w->self, inst->out[0]);
-        bool truth = p->values[inst->out[0]].dtype == CN_BOOL;
-        if (outside && !(truth && w->last[i] >= 0)) {
-            if (w->n_out == CN__EW_MAX_OUT) {
-                return false;
-            }
-            w->ew.out_type[w->n_out] = truth ? CN__EL_BOOL : CN__EL_F32;
-            w->out[w->n_out] = inst->out[0];
-            to = CN__EW_OUT(w->n_out++);
-        } else {
-            to = free_register(w);
-        }
-        if (to < 0 || w->ew.n_step >= CN__EW_MAX_STEP - 1) {
-            return false;
-        }
-        w->where[i] = to;
-        w->ew.step[w->ew.n_step++] = (cn__ew_step){.op = (uint8_t)opcode(inst->op),
-                                                   .dst = (uint8_t)to,
-                                                   .a = (uint8_t)operands[0],
-                                                   .b = (uint8_t)operands[1],
-                                                   .c = (uint8_t)operands[2]};
-        if (outside && to < CN__EW_MAX_REG) {
-            /* A truth value that is read inside too: outputs of bool cannot be read back, so it is
-             * copied out. */
-            if (w->n_out == CN__EW_MAX_OUT) {
-                return false;
-            }
-            w->ew.out_type[w->n_out] = CN__EL_BOOL;
-            w->out[w->n_out] = inst->out[0];
-            w->ew.step[w->ew.n_step++] =
-                (cn__ew_step){.op = CN__EW_COPY, .dst = CN__EW_OUT(w->n_out++), .a = (uint8_t)to};
-        }
-    }
-    w->ew.n_in = (uint8_t)w->n_in;
-    w->ew.n_out = (uint8_t)w->n_out;
-    return w->n_out > 0 && cn__ew_check(&w->ew) == 0;
-}
-
-/* Replaces the members by one instruction; leaves them alone if the program does not fit. */
-static int rewrite(fuser *f, int self)
-{
-    cn__program *p = f->p;
-    cluster *c = &f->clusters[self];
-    writer *w = cn__calloc(1, sizeof *w);
-    int64_t *sorted = cn__malloc((size_t)c->n * sizeof *sorted);
-    int code = 0;
-    if (!w || !sorted) {
-        code = CN_ENOMEM;
-    } else {
-        by_number(c->members, c->n, sorted);
-        memcpy(c->members, sorted, (size_t)c->n * sizeof *sorted);
-        w->f = f;
-        w->self = self;
-    }
-    if (code == 0 && write_steps(w, c)) {
-        cn__ew_extra *extra = cn__calloc(1, sizeof *extra);
-        int64_t last = c->members[c->n - 1];
-        cn__inst *inst = extra ? &p->insts[last] : NULL;
-        if (!inst) {
-            code = CN_ENOMEM;
-        } else {
-            extra->program = w->ew;
-            for (int64_t i = 0; i < c->n - 1; i++) {
-                p->insts[c->members[i]].dead = true;
-            }
-            inst->op = &cn__op_elementwise;
-            inst->extra = extra;
-            inst->shape_only = 0;
-            inst->n_in = w->n_in;
-            inst->n_out = w->n_out;
-            inst->batch = c->batched ? CN__BATCH_ROW : CN__BATCH_NONE;
-            memcpy(inst->in, w->in, (size_t)w->n_in * sizeof *w->in);
-            memcpy(inst->out, w->out, (size_t)w->n_out * sizeof *w->out);
-            for (int k = 0; k < w->n_out; k++) {
-                p->values[w->out[k]].producer = (int)last;
-            }
-        }
-    }
-    cn__free_mem(w);
-    cn__free_mem(sorted);
     return code;
 }
 
@@ -681,26 +285,16 @@ int cn__plan_elementwise(cn__program *p)
     if (!cn__plan_enabled("elementwise") || p->n_insts > MOST_INSTRUCTIONS) {
         return 0;
     }
-    fuser f = {.p = p};
-    int code = dependencies(&f);
-    if (code == 0) {
-        code = grow_clusters(&f);
-    }
+    int code = cn__plan_enabled("copies") ? spread_cheap(p) : 0;
+    cn__fuser f = {.p = p};
+    code = code < 0 ? code : cn__fuser_init(&f);
+    code = code < 0 ? code : grow_clusters(&f);
     for (int64_t i = 0; code == 0 && i < f.n_clusters; i++) {
         if (f.clusters[i].n > 0) {
-            code = rewrite(&f, (int)i);
+            code = cn__cluster_write(&f, (int)i);
         }
     }
-    for (int64_t i = 0; i < f.n_clusters; i++) {
-        cn__free_mem(f.clusters[i].members);
-        cn__free_mem(f.clusters[i].sets);
-    }
-    cn__free_mem(f.clusters);
-    cn__free_mem(f.before);
-    cn__free_mem(f.after);
-    cn__free_mem(f.first);
-    cn__free_mem(f.reader);
-    cn__free_mem(f.cluster_of);
+    cn__fuser_free(&f);
     cn__plan_sweep(p);
     return code;
 }

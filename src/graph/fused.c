@@ -93,6 +93,61 @@ static const cn__kernel elementwise_kernel = {
 const cn__op cn__op_elementwise = {
     .name = "elementwise", .flags = CN__OP_INTERNAL, .reference = &elementwise_kernel};
 
+/* The array that the program walks over: an input that is read whole. */
+static const cn__arg *walked(const cn__call *call, const cn__ew *ew)
+{
+    for (int k = 0; k < ew->n_in; k++) {
+        if (ew->in_mode[k] == CN__EW_FULL) {
+            return &call->in[k];
+        }
+    }
+    return &call->out[0];
+}
+
+static size_t scratch_sums(const cn__call *call)
+{
+    const cn__ew_extra *extra = call->extra;
+    return CN__EW_MAX_OUT * (size_t)extra->columns * sizeof(double);
+}
+
+/* All rows of the call at once: sums are made in double, in order, and rounded at the end. */
+static int run_sums(const cn__call *call, int64_t begin, int64_t end)
+{
+    const cn__ew_extra *extra = call->extra;
+    const cn__ew *ew = &extra->program;
+    void *in[CN__EW_MAX_IN], *out[CN__EW_MAX_OUT];
+    double *sums[CN__EW_MAX_OUT] = {NULL}, *next = call->scratch;
+    int64_t period[CN__EW_MAX_IN];
+    (void)begin;
+    (void)end;
+    for (int k = 0; k < ew->n_in; k++) {
+        in[k] = call->in[k].data;
+        period[k] = ew->in_mode[k] == CN__EW_INNER ? extra->columns : 1;
+    }
+    for (int k = 0; k < ew->n_out; k++) {
+        out[k] = call->out[k].data;
+        if (extra->sums >> k & 1) {
+            sums[k] = next;
+            next += extra->columns;
+            memset(sums[k], 0, (size_t)extra->columns * sizeof *next);
+        }
+    }
+    cn__cpu_get()->ew_sums(ew, in, period, out, sums, extra->columns, 0,
+                           cn__shape_size(&walked(call, ew)->shape));
+    for (int k = 0; k < ew->n_out; k++) {
+        float *sum = call->out[k].data;
+        for (int64_t c = 0; sums[k] && c < extra->columns; c++) {
+            sum[c] = (float)sums[k][c];
+        }
+    }
+    return 0;
+}
+
+static const cn__kernel sums_kernel = {
+    .name = "cpu", .scratch_bytes = scratch_sums, .run = run_sums};
+const cn__op cn__op_elementwise_sums = {
+    .name = "elementwise_sums", .flags = CN__OP_INTERNAL, .reference = &sums_kernel};
+
 /* Dense layers
  * ---------------------------------------------------------------------------------------------------
  */
@@ -428,21 +483,29 @@ static int64_t units_sum_chunks(const cn__call *call)
 }
 
 /* out = ((part 0 + part 1) + part 2) + …: always in this order. */
+#define SUM_CHUNKS(T)                                                                              \
+    static void sum_chunks_##T(const cn__call *call, int64_t from, int64_t to)                     \
+    {                                                                                              \
+        const char *parts = call->in[0].data;                                                      \
+        T *out = call->out[0].data;                                                                \
+        memcpy(out + from, (const T *)call->in[0].data + from, (size_t)(to - from) * sizeof *out); \
+        for (int64_t c = 1; c < call->attrs->i[0]; c++) {                                          \
+            const T *part = (const T *)(const void *)(parts + c * call->attrs->i[1]);              \
+            for (int64_t i = from; i < to; i++) {                                                  \
+                out[i] += part[i];                                                                 \
+            }                                                                                      \
+        }                                                                                          \
+    }
+SUM_CHUNKS(float)
+SUM_CHUNKS(double)
+
 static int run_sum_chunks(const cn__call *call, int64_t begin, int64_t end)
 {
-    int64_t n = cn__shape_size(&call->out[0].shape), chunks = call->attrs->i[0];
+    int64_t n = cn__shape_size(&call->out[0].shape);
     int64_t from = begin * ELEMENTS_A_UNIT, to = end * ELEMENTS_A_UNIT;
     to = to < n ? to : n;
-    float *out = call->out[0].data;
-    if (from >= to) {
-        return 0;
-    }
-    memcpy(out + from, (const float *)call->in[0].data + from, (size_t)(to - from) * sizeof *out);
-    for (int64_t c = 1; c < chunks; c++) {
-        const float *part = (const float *)((const char *)call->in[0].data + c * call->attrs->i[1]);
-        for (int64_t i = from; i < to; i++) {
-            out[i] += part[i];
-        }
+    if (from < to) {
+        (call->out[0].dtype == CN_FLOAT64 ? sum_chunks_double : sum_chunks_float)(call, from, to);
     }
     return 0;
 }

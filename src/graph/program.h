@@ -58,6 +58,8 @@ typedef struct cn__inst {
 /* What a fused elementwise instruction carries. */
 typedef struct cn__ew_extra {
     cn__ew program;
+    uint32_t sums;   /* bit k: of output k only the sums over all axes but the last are kept */
+    int64_t columns; /* the length of that last axis */
 } cn__ew_extra;
 
 /* What a fused dense weight gradient carries: the update of the weight and of its bias. The
@@ -146,6 +148,7 @@ cn__inst *cn__plan_inst(cn__program *p, const cn__op *op, int n_in, const int *i
 int cn__plan_build(cn__program *p, const cn__trace *trace, const cn_shape *input_shapes);
 int cn__plan_simplify(cn__program *p);
 int cn__plan_conv(cn__program *p);
+int cn__plan_moments(cn__program *p);
 int cn__plan_dense(cn__program *p);
 int cn__plan_elementwise(cn__program *p);
 int cn__plan_updates(cn__program *p);
@@ -175,13 +178,16 @@ void cn__plan_call(const cn__program *p, const cn__inst *inst, cn__call *call, c
                    cn__arg *out);
 
 /* Ops that only the planner makes. */
-extern const cn__op cn__op_assign_copy; /* out (in a variable's memory) = in */
-extern const cn__op cn__op_load;        /* the batch's rows from a source */
-extern const cn__op cn__op_elementwise; /* a cn__ew program */
-extern const cn__op cn__op_dense;       /* act(x·W + b) */
-extern const cn__op cn__op_dense_dx;    /* (dy·W^T) [· (h > 0)] */
-extern const cn__op cn__op_dense_dw;    /* x^T·dy, and the update of the weight */
-extern const cn__op cn__op_reorder;     /* between layouts */
-extern const cn__op cn__op_sum_chunks;  /* partial sums in chunk order */
+extern const cn__op cn__op_assign_copy;      /* out (in a variable's memory) = in */
+extern const cn__op cn__op_load;             /* the batch's rows from a source */
+extern const cn__op cn__op_elementwise;      /* a cn__ew program */
+extern const cn__op cn__op_elementwise_sums; /* one that keeps sums of columns */
+extern const cn__op cn__op_moments_sums;     /* sums and sums of squares, (2, columns) float64 */
+extern const cn__op cn__op_moments_end;      /* mean, variance <- these sums; attrs.i[0] rows */
+extern const cn__op cn__op_dense;            /* act(x·W + b) */
+extern const cn__op cn__op_dense_dx;         /* (dy·W^T) [· (h > 0)] */
+extern const cn__op cn__op_dense_dw;         /* x^T·dy, and the update of the weight */
+extern const cn__op cn__op_reorder;          /* between layouts */
+extern const cn__op cn__op_sum_chunks;       /* partial sums in chunk order */
 
 #endif

@@ -86,6 +86,7 @@ static int plan(cn__program *p, const cn__trace *trace, const cn_shape *input_sh
         cn__program_dump(p, "before the passes", NULL);
     }
     code = code < 0 ? code : cn__plan_conv(p);
+    code = code < 0 ? code : cn__plan_moments(p);
     code = code < 0 ? code : cn__plan_dense(p);
     code = code < 0 ? code : cn__plan_elementwise(p);
     code = code < 0 ? code : cn__plan_updates(p);

@@ -66,9 +66,13 @@ static int64_t estimate(const cn__program *p, const cn__inst *inst)
     } else if (inst->op == &cn__op_conv_block || inst->op == &cn__op_conv_block_gradient) {
         const cn__block *b = &((const cn__conv_extra *)inst->extra)->block;
         work = 18.0 * (double)p->rows * b->oh * b->ow * b->cin * b->cout / 80;
-    } else if (inst->op == &cn__op_elementwise) {
-        work = (double)elements(p, inst->out[0]) *
-               ((const cn__ew_extra *)inst->extra)->program.n_step * 0.08;
+    } else if (inst->op == &cn__op_elementwise || inst->op == &cn__op_elementwise_sums) {
+        int64_t most = 0;
+        for (int k = 0; k < inst->n_in + inst->n_out; k++) {
+            int64_t n = elements(p, k < inst->n_in ? inst->in[k] : inst->out[k - inst->n_in]);
+            most = n > most ? n : most;
+        }
+        work = (double)most * ((const cn__ew_extra *)inst->extra)->program.n_step * 0.08;
     } else {
         work = bytes * 0.25; /* a plain kernel: about a nanosecond an element */
     }
@@ -102,8 +106,9 @@ static cn__mode choose_mode(cn__program *p, cn__inst *inst)
         !p->values[inst->out[0]].output && p->values[inst->out[0]].layout == CN__LAYOUT_ROW) {
         int64_t chunks = (p->rows + p->chunk - 1) / p->chunk, bytes;
         cn__value *out = &p->values[inst->out[0]];
-        if (out->dtype == CN_FLOAT32 && cn__mul_size(chunks, out->bytes, &bytes) &&
-            bytes <= PARTIAL_LIMIT && inst->cost > SERIAL_LIMIT) {
+        if ((out->dtype == CN_FLOAT32 || out->dtype == CN_FLOAT64) &&
+            cn__mul_size(chunks, out->bytes, &bytes) && bytes <= PARTIAL_LIMIT &&
+            inst->cost > SERIAL_LIMIT) {
             return CN__MODE_ROWS;
         }
     }

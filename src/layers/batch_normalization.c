@@ -151,10 +151,7 @@ static int moments(const moments_of *m, cn_tensor **mean, cn_tensor **variance)
     if (m->mask) {
         return masked_moments(m, mean, variance);
     }
-    *mean = cn_mean_axes(m->x, m->n_axes, m->axes, false);
-    cn_tensor *off = *mean ? cn_subtract(m->x, spread(m, *mean)) : NULL;
-    *variance = off ? cn_mean_axes(cn_square(off), m->n_axes, m->axes, false) : NULL;
-    return cn__pending() ? cn_error_code() : 0;
+    return cn_moments_axes(m->x, m->n_axes, m->axes, false, mean, variance);
 }
 
 /* variable = variable · momentum + value · (1 - momentum) */

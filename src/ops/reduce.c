@@ -1,4 +1,5 @@
 /* The reductions: records, gradients and public functions. */
+#include "ops/reduce.h"
 #include "ops/support.h"
 #include <string.h>
 
@@ -14,7 +15,7 @@ static bool reduces(const cn__attrs *attrs, int rank, int axis)
     return false;
 }
 
-static int infer_as(cn__node *node, cn_dtype dtype)
+int cn__infer_reduced(cn__node *node, cn_dtype dtype)
 {
     const cn_shape *in = cn__in_shape(node, 0);
     cn_shape out = {.rank = 0};
@@ -32,12 +33,12 @@ static int infer_as(cn__node *node, cn_dtype dtype)
 
 static int infer_same(cn__node *node)
 {
-    return infer_as(node, node->in[0]->dtype);
+    return cn__infer_reduced(node, node->in[0]->dtype);
 }
 
 static int infer_floating(cn__node *node)
 {
-    return infer_as(node, cn__float_dtype(node->in[0]->dtype));
+    return cn__infer_reduced(node, cn__float_dtype(node->in[0]->dtype));
 }
 
 /* Nothing has no largest element; sums and products of nothing are 0 and 1. */
@@ -94,7 +95,7 @@ static cn_tensor *logsumexp_gradient(const cn__node *node, cn_tensor *g, cn_tens
     return cn_multiply(spread(node, g), cn_exp(cn_subtract(x, spread(node, y))));
 }
 
-static cn__batch batch_of(const cn__node *node, const bool *batched, cn__batch along_rows)
+cn__batch cn__batch_reduced(const cn__node *node, const bool *batched, cn__batch along_rows)
 {
     if (!batched[0])
         return CN__BATCH_NONE;
@@ -103,12 +104,12 @@ static cn__batch batch_of(const cn__node *node, const bool *batched, cn__batch a
 
 static cn__batch batch_sum(const cn__node *node, const bool *batched)
 {
-    return batch_of(node, batched, CN__BATCH_REDUCE);
+    return cn__batch_reduced(node, batched, CN__BATCH_REDUCE);
 }
 
 static cn__batch batch_mix(const cn__node *node, const bool *batched)
 {
-    return batch_of(node, batched, CN__BATCH_MIX);
+    return cn__batch_reduced(node, batched, CN__BATCH_MIX);
 }
 
 /* Which dtype a reduction sees: sums of narrow integers would soon overflow, so they are widened as
@@ -182,10 +183,8 @@ static int gradient_by(gradient_rule *rule, const cn__node *node, cn_tensor *con
     };
 RULES(RECORD)
 
-/* The attributes of a reduction of x over `n` axes (n < 0: all): axes from 0 on, sorted, so that
- * equal reductions have equal attributes. */
-static int attrs_of(cn__attrs *attrs, const cn_tensor *x, int n, const int64_t *axes, bool keepdims,
-                    const char *who)
+int cn__reduce_attrs(cn__attrs *attrs, const cn_tensor *x, int n, const int64_t *axes,
+                     bool keepdims, const char *who)
 {
     bool taken[CN_MAX_RANK] = {false};
     *attrs = (cn__attrs){.i = {keepdims, n < 0 ? CN_NONE : n}};
@@ -213,7 +212,7 @@ static cn_tensor *reduce_axes(const cn__op *op, caster *as, cn_tensor *x, int n,
 {
     cn__attrs attrs;
     if (cn__pending() || !cn__check_tensor(x, op->name) ||
-        attrs_of(&attrs, x, n, axes, keepdims, op->name) < 0)
+        cn__reduce_attrs(&attrs, x, n, axes, keepdims, op->name) < 0)
         return NULL;
     x = as(x);
     return x ? cn__apply1(op, &attrs, x) : NULL;
@@ -276,17 +275,16 @@ cn_tensor *cn_max_axes(cn_tensor *x, int n, const int64_t *axes, bool keepdims)
     return reduce_axes(&cn__op_max, as_ANY, x, n, axes, keepdims);
 }
 
-/* mean((x - mean(x))^2): in two passes, because mean(x^2) - mean(x)^2 would lose the digits of a
- * small spread. */
+/* mean((x - mean(x))^2) */
 cn_tensor *cn_var_with(cn_tensor *x, const cn_reduce_args *given)
 {
     cn_reduce_args args;
     int64_t axes[8];
     if (cn__pending() || !cn__check_tensor(x, "var") || read_args(&args, given, "var") < 0)
         return NULL;
+    cn_tensor *mean, *variance;
     int n = axes_of(&args, axes);
-    cn_tensor *mean = cn_mean_axes(x, n, axes, true);
-    return cn_mean_axes(cn_square(cn_subtract(as_FLOATING(x), mean)), n, axes, args.keepdims);
+    return cn__moments(x, n, axes, args.keepdims, "var", &mean, &variance) < 0 ? NULL : variance;
 }
 
 cn_tensor *cn_std_with(cn_tensor *x, const cn_reduce_args *args)

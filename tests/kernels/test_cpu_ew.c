@@ -69,6 +69,48 @@ static void test_modes(void **state)
     }
 }
 
+/* Output 0 whole, of output 1 the sums of its columns, from rows of `columns`; against double. */
+static void check_sums(const cn__cpu *cpu, int64_t columns)
+{
+    cn__ew e = {.n_in = 2, .n_out = 2, .n_step = 2, .in_mode = {CN__EW_FULL, CN__EW_INNER}};
+    e.step[0] =
+        (cn__ew_step){.op = CN__EW_SUB, .dst = CN__EW_OUT(0), .a = CN__EW_IN(0), .b = CN__EW_IN(1)};
+    e.step[1] = (cn__ew_step){.op = CN__EW_SQUARE, .dst = CN__EW_OUT(1), .a = CN__EW_OUT(0)};
+    assert_int_equal(cn__ew_check(&e), 0);
+    int64_t rows = N / columns, n = rows * columns, period[] = {0, columns};
+    float *x = test_array(N), *row = test_array(N), *y = test_array(N);
+    double *sum = calloc((size_t)columns, sizeof *sum), *sums[] = {NULL, sum};
+    assert_non_null(sum);
+    sum[0] = 1; /* is added to */
+    void *in[] = {x, row}, *out[] = {y, NULL};
+    cpu->ew_sums(&e, in, period, out, sums, columns, 0, n);
+    for (int64_t c = 0; c < columns; c++) {
+        double want = c == 0;
+        for (int64_t r = 0; r < rows; r++) {
+            double d = (double)x[r * columns + c] - (double)row[c];
+            ASSERT_CLOSE(y[r * columns + c], d, 1e-6); /* one rounding of a number below 16 */
+            want += d * d;
+        }
+        ASSERT_CLOSE(sum[c], want, 2e-6 * want); /* at most 256 float additions in a row */
+    }
+    free(x);
+    free(row);
+    free(y);
+    free(sum);
+}
+
+static void test_sums(void **state)
+{
+    (void)state;
+    test_seed(34);
+    FOR_EACH_ISA(cpu)
+    {
+        static const int64_t columns[] = {2, 3, 10, 16, 17, 64, 100, 511, 512, 513, N};
+        for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+            check_sums(cpu, columns[i]);
+    }
+}
+
 /* a, b = b, a + b: every output is an input that a later step still reads. */
 static void test_aliasing(void **state)
 {
@@ -201,9 +243,9 @@ static void test_dispatch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_modes),    cmocka_unit_test(test_aliasing),
-        cmocka_unit_test(test_largest),  cmocka_unit_test(test_check),
-        cmocka_unit_test(test_dispatch),
+        cmocka_unit_test(test_modes),    cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_aliasing), cmocka_unit_test(test_largest),
+        cmocka_unit_test(test_check),    cmocka_unit_test(test_dispatch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

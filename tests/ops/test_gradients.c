@@ -98,6 +98,22 @@ BINARY_CASES(BINARY_CALL)
 REDUCE_CASES(REDUCE_CALLS)
 REDUCE_CALLS(max, 0)
 REDUCE_CALLS(min, 0)
+/* Both outputs, so that each gradient goes its own way. */
+static int moments_over(cn_tensor *x, int n, const int64_t *axes, cn_tensor **out)
+{
+    return cn_moments_axes(x, n, axes, false, &out[0], &out[1]) < 0 ? -1 : 2;
+}
+
+static int call_moments(cn_tensor *const *in, cn_tensor **out)
+{
+    return moments_over(in[0], 2, (int64_t[]){0, 1}, out);
+}
+
+static int call_moments_rows(cn_tensor *const *in, cn_tensor **out)
+{
+    return moments_over(in[0], 1, (int64_t[]){-1}, out);
+}
+
 CALL(sigmoid_cross_entropy, cn__sigmoid_cross_entropy(in[0], in[1]))
 CALL(softmax_cross_entropy, cn__softmax_cross_entropy(in[0], in[1]))
 CALL(sparse_softmax_cross_entropy, cn__sparse_softmax_cross_entropy(in[0], in[1]))
@@ -259,6 +275,8 @@ static const gradient_case cases[] = {
     REDUCE_ROW(min, _all, .fill = TEST_DISTINCT)
     REDUCE_ROW(min, _last, .fill = TEST_DISTINCT)
     REDUCE_ROW(min, _some, .fill = TEST_DISTINCT)
+    ROW(moments, ONE(REAL(-2, 2), SHAPED(3, {2, 3, 2})))
+    AS(moments, moments_rows, ONE(REAL(-2, 2), SHAPED(3, {2, 2, 3})))
     PRODUCT(matmul, (2, {3, 4}), (2, {4, 2}))
     PRODUCT(matmul, (3, {2, 3, 4}), (3, {2, 4, 2}))
     PRODUCT(matmul, (3, {2, 3, 4}), (2, {4, 2}))

@@ -238,7 +238,7 @@ static void test_errors(void **state)
     expect_error("NULL", cn_sum(null), CN_ETYPE, "sum");
     expect_error("var", cn_var(null), CN_ETYPE, "var");
     expect_error("size", cn_sum_with(x, &(cn_reduce_args){0}), CN_EVALUE, "size");
-    expect_error("axis", cn_std(x, .axis = {-3}), CN_EINDEX, "mean");
+    expect_error("axis", cn_std(x, .axis = {-3}), CN_EINDEX, "var");
 }
 
 /* A million and more float32 numbers: the sum keeps the digits that a float32 sum would lose, and

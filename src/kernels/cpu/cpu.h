@@ -331,6 +331,12 @@ typedef struct cn__cpu {
      * period of INNER and OUTER inputs (may be NULL if there are none). Returns 0. */
     int64_t (*ew_run)(const cn__ew *program, void *const *in, const int64_t *in_period,
                       void *const *out, int64_t begin, int64_t end);
+    /* The same, but output o, where sums[o] is not NULL, is an array (rows, columns) of which only
+     * the sums over the rows are wanted: they are added to sums[o][columns], and out[o] is not
+     * used. The elements [begin, end) are one unit. */
+    int64_t (*ew_sums)(const cn__ew *program, void *const *in, const int64_t *in_period,
+                       void *const *out, double *const *sums, int64_t columns, int64_t begin,
+                       int64_t end);
 
     /* Dense layers. Units: panels of 32 columns; groups of 16 k; panels of 32 columns. */
     void (*dense_forward)(const cn__dense_fwd *p, int64_t begin, int64_t end);

@@ -18,6 +18,8 @@ typedef struct ew_state {
     void *const *in;
     const int64_t *period;
     void *const *out;
+    double *const *sums; /* [n_out]: outputs that are added up by columns instead; or NULL */
+    int64_t columns;     /* of these */
     int64_t block;
     ew_src src[OPERANDS];        /* of the block at hand */
     float *dst[OUT_AT + 16];     /* registers and outputs of the block at hand */
@@ -81,6 +83,13 @@ static int input_blocks(const ew_state *st, int j)
     }
 }
 
+/* Whether an output is written to a buffer first: it has another type, or only its sums are kept.
+ */
+static int is_buffered(const ew_state *st, int o)
+{
+    return st->e->out_type[o] == CN__EL_BOOL || (st->sums != NULL && st->sums[o] != NULL);
+}
+
 /* Shares the pool out, and sets what does not change from block to block. */
 static void prepare(ew_state *st)
 {
@@ -92,7 +101,7 @@ static void prepare(ew_state *st)
         blocks += input_blocks(st, j);
     }
     for (int o = 0; o < e->n_out; o++)
-        blocks += e->out_type[o] == CN__EL_BOOL;
+        blocks += is_buffered(st, o);
     st->block = blocks * BLOCK <= POOL ? BLOCK : POOL / blocks / 16 * 16;
     float *next = st->pool;
     for (int r = 0; r < e->n_reg; r++, next += st->block) {
@@ -116,7 +125,7 @@ static void prepare(ew_state *st)
         }
     }
     for (int o = 0; o < e->n_out; o++)
-        if (e->out_type[o] == CN__EL_BOOL) {
+        if (is_buffered(st, o)) {
             st->buffer[OUT_AT + o] = next;
             next += st->block;
         }
@@ -182,7 +191,7 @@ static void bind_block(ew_state *st, int64_t at, int64_t n)
         }
     }
     for (int o = 0; o < e->n_out; o++) {
-        float *d = e->out_type[o] == CN__EL_F32 ? (float *)st->out[o] + at : st->buffer[OUT_AT + o];
+        float *d = is_buffered(st, o) ? st->buffer[OUT_AT + o] : (float *)st->out[o] + at;
         st->dst[OUT_AT + o] = d;
         st->src[OUT_AT + o] = (ew_src){d, ~(uint64_t)0};
     }
@@ -238,6 +247,32 @@ static void adam_step(const ew_state *st, const cn__ew_step *t, int64_t n)
     adam_loop(d, s, n);
 }
 
+/* sum[c] += the elements of column c among n elements from index `at` on. Whole rows that begin in
+ * the buffer are added up as floats first, at most BLOCK / columns of them. */
+static void add_columns(double *sum, int64_t columns, const float *x, int64_t at, int64_t n)
+{
+    int64_t first = at % columns, rows = first == 0 ? n / columns : 0, c = 0;
+    for (; rows > 0 && c + L_ <= columns; c += L_) {
+        vf s = cn__load(x + c);
+        for (int64_t r = 1; r < rows; r++)
+            s += cn__load(x + r * columns + c);
+        float lane[L_];
+        cn__store(lane, s);
+        for (int i = 0; i < L_; i++)
+            sum[c + i] += (double)lane[i];
+    }
+    for (; rows > 0 && c < columns; c++) {
+        float s = x[c];
+        for (int64_t r = 1; r < rows; r++)
+            s += x[r * columns + c];
+        sum[c] += (double)s;
+    }
+    for (int64_t i = rows * columns, j = first; i < n; i++) {
+        sum[j] += (double)x[i];
+        j = j + 1 < columns ? j + 1 : 0;
+    }
+}
+
 static void run_block(ew_state *st, int64_t at, int64_t n)
 {
     const cn__ew *e = st->e;
@@ -252,15 +287,18 @@ static void run_block(ew_state *st, int64_t at, int64_t n)
         CN__FN(ew_table)[t->op](st->dst[t->dst], s, n);
     }
     for (int o = 0; o < e->n_out; o++)
-        if (e->out_type[o] == CN__EL_BOOL) {
+        if (st->sums != NULL && st->sums[o] != NULL) {
+            add_columns(st->sums[o], st->columns, st->buffer[OUT_AT + o], at, n);
+        } else if (e->out_type[o] == CN__EL_BOOL) {
             uint8_t *d = (uint8_t *)st->out[o] + at;
             for (int64_t i = 0; i < n; i++)
                 d[i] = st->buffer[OUT_AT + o][i] != 0.0f;
         }
 }
 
-int64_t CN__FN(ew_run)(const cn__ew *program, void *const *in, const int64_t *in_period,
-                       void *const *out, int64_t begin, int64_t end)
+int64_t CN__FN(ew_sums)(const cn__ew *program, void *const *in, const int64_t *in_period,
+                        void *const *out, double *const *sums, int64_t columns, int64_t begin,
+                        int64_t end)
 {
     if (begin >= end)
         return 0;
@@ -269,10 +307,21 @@ int64_t CN__FN(ew_run)(const cn__ew *program, void *const *in, const int64_t *in
     st.in = in;
     st.period = in_period;
     st.out = out;
+    st.sums = sums;
+    st.columns = columns;
     prepare(&st);
+    /* Blocks of whole rows, where a row fits. */
+    if (sums != NULL && columns <= st.block)
+        st.block -= st.block % columns;
     for (int64_t i = begin; i < end; i += st.block)
         run_block(&st, i, end - i < st.block ? end - i : st.block);
     return 0;
+}
+
+int64_t CN__FN(ew_run)(const cn__ew *program, void *const *in, const int64_t *in_period,
+                       void *const *out, int64_t begin, int64_t end)
+{
+    return CN__FN(ew_sums)(program, in, in_period, out, NULL, 0, begin, end);
 }
 
 /* Whether the step's operand is a FULL f32 input that the destination overwrites in place. */

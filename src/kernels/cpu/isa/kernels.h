@@ -7,6 +7,9 @@
 
 int64_t CN__FN(ew_run)(const cn__ew *program, void *const *in, const int64_t *in_period,
                        void *const *out, int64_t begin, int64_t end);
+int64_t CN__FN(ew_sums)(const cn__ew *program, void *const *in, const int64_t *in_period,
+                        void *const *out, double *const *sums, int64_t columns, int64_t begin,
+                        int64_t end);
 
 /* Whether the program is one ADAM step with input 0 as gradient and w, m, v updated in place, and
  * where its arrays are. */

@@ -23,6 +23,7 @@ const cn__cpu CN__FN(cpu_table) = {
     .isa = ISA_NUMBER,
     .lanes = L_,
     ENTRY(ew_run),
+    ENTRY(ew_sums),
     ENTRY(dense_forward),
     ENTRY(dense_backward_data),
     ENTRY(dense_backward_weights),
