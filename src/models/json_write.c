@@ -379,14 +379,22 @@ static json_t *build_config(const cn_model *model)
     return shape ? json_pack("{s:o}", "input_shape", shape) : NULL;
 }
 
+/* Of a model of one's own: its arguments. tf.keras's base class has no config, so neither name nor
+ * dtype stand there. */
+static json_t *own_config(const cn_model *model)
+{
+    json_t *config = cn__get_config(model, dialect_of(model));
+    for (const cn_field *f = cn__base_fields(CN__MODEL); !is_three(model) && config && f->type;
+         f++) {
+        json_object_del(config, f->name);
+    }
+    return config;
+}
+
 static json_t *config_of(const cn_model *model)
 {
     if (model->type == CN__SUBCLASS) {
-        cn__fail(CN_EUNSUPPORTED,
-                 "to_json: model '%s' is of the class %s of your own, whose structure is in its "
-                 "call function",
-                 model->layer.base.name, model->layer.base.class->name);
-        return NULL;
+        return own_config(model);
     }
     return model->type == CN__SEQUENTIAL ? sequential_config(model) : functional_config(model);
 }
@@ -394,15 +402,23 @@ static json_t *config_of(const cn_model *model)
 /* What newer versions put around a config. */
 static int add_modern(const cn_model *model, json_t *object, json_t *config)
 {
-    bool functional = model->type == CN__FUNCTIONAL;
-    int code = set(object, "module", json_string(module_of(model)));
+    bool functional = model->type == CN__FUNCTIONAL, own = model->type == CN__SUBCLASS;
+    const char *package = own ? cn__class_package(model->layer.base.class) : NULL;
+    char *registered = package ? cn__printf("%s>%s", package, class_name_of(model)) : NULL;
+    int code = set(object, "module", own ? json_null() : json_string(module_of(model)));
     code = code < 0 ? code : set(object, "class_name", json_string(class_name_of(model)));
     code = code < 0 ? code : set(object, "config", json_incref(config));
     code = code < 0 ? code
                     : set(object, "registered_name",
-                          functional ? json_string("Functional") : json_null());
+                          functional ? json_string("Functional")
+                          : own      ? json_string(registered ? registered : class_name_of(model))
+                                     : json_null());
+    cn__free_mem(registered);
     if (code == 0 && model->graph) {
         code = set(object, "build_config", build_config(model));
+    } else if (code == 0 && own && model->layer.n_input_shapes == 1) {
+        json_t *shape = shape_list(&model->layer.input_shapes[0]);
+        code = set(object, "build_config", shape ? json_pack("{s:o}", "input_shape", shape) : NULL);
     }
     if (code == 0 && is_three(model)) {
         code = set(object, "compile_config", cn__compile_config(model));
