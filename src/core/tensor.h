@@ -48,6 +48,7 @@ struct cn_tensor {
     cn_shape shape;
     uint64_t id; /* unique in the process: the key of tapes */
     cn__weak weak;
+    cn__weak number;       /* of a constant that was cast from a C number: how files write it */
     cn__storage *storage;  /* NULL while symbolic */
     char *data;            /* inside storage */
     struct cn__node *node; /* where it came from: always when symbolic; when eager only if its kind

@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "graph/trace.h"
 #include "layers/layer.h"
+#include "layers/op_layer.h"
 #include "ops/op.h"
 
 #include <cornu/activations.h>
@@ -13,8 +14,24 @@
 
 enum { MAX_INPUTS = 32 };
 
-/* How many layers are being called inside each other in this thread. */
-static _Thread_local int nesting;
+/* How many layers are being called inside each other in this thread: class functions, and calls
+ * with what is done around those. */
+static _Thread_local int nesting, running_calls;
+
+bool cn__layer_calls_running(void)
+{
+    return running_calls > 0;
+}
+
+void cn__layer_enter(void)
+{
+    running_calls++;
+}
+
+void cn__layer_leave(void)
+{
+    running_calls--;
+}
 
 /* One call: what is needed until its results are handed over. */
 typedef struct running {
@@ -83,38 +100,41 @@ int cn__layer_call_output(const cn_tensor *t)
     return -1;
 }
 
-/* Notes on the outputs which call made them. */
-static int record_history(running *r, cn_tensor *const *given)
+int cn__layer_record_call(cn_layer *layer, int n_in, cn_tensor *const *in, const cn_call_args *args,
+                          int n_out, cn_tensor *const *out)
 {
     static const cn__object_type type = {CN__FUNCTION, "layer call", destroy_call};
     cn__layer_call *call = cn__object_new_owned(&type, sizeof *call);
     if (!call) {
         return CN_ENOMEM;
     }
-    call->in = cn__calloc((size_t)r->n_in, sizeof(cn_tensor *));
+    call->in = cn__calloc((size_t)n_in, sizeof(cn_tensor *));
     if (!call->in) {
         cn__unref(call);
         return CN_ENOMEM;
     }
-    call->layer = cn__ref(r->layer);
-    call->n_in = r->n_in;
-    for (int i = 0; i < r->n_in; i++) {
-        call->in[i] = cn__ref(given[i]);
+    call->layer = cn__ref(layer);
+    call->n_in = n_in;
+    for (int i = 0; i < n_in; i++) {
+        call->in[i] = cn__ref(in[i]);
     }
-    call->args = r->args;
+    call->args = *args;
     call->args.outputs = NULL;
     call->args.n_outputs = NULL;
     for (int i = 0; i < call->args.n_initial_states; i++) {
         cn__ref(call->args.initial_states[i]);
     }
-    call->index = r->layer->n_calls++;
-    call->n_out = r->n_out;
-    for (int i = 0; i < r->n_out; i++) {
-        call->out_shape[i] = r->out[i]->shape;
-        call->out_id[i] = r->out[i]->id;
-        cn__unref(r->out[i]->keras_history);
-        r->out[i]->keras_history = cn__ref(call);
+    call->index = layer->n_calls++;
+    call->n_out = n_out;
+    for (int i = 0; i < n_out; i++) {
+        call->out_shape[i] = out[i]->shape;
+        call->out_id[i] = out[i]->id;
+        cn__unref(out[i]->keras_history);
+        out[i]->keras_history = cn__ref(call);
     }
+    layer->built = true;
+    layer->output_shape = out[0]->shape;
+    layer->n_outputs = n_out;
     cn__unref(call);
     return 0;
 }
@@ -131,7 +151,7 @@ static int set_mask(cn_tensor *t, cn_tensor *mask)
 static cn_tensor *autocast(const cn_layer *layer, cn_tensor *t)
 {
     if (!cn__dtype_is_float(t->dtype) || !cn__dtype_is_float(layer->compute_dtype) ||
-        t->dtype == layer->compute_dtype) {
+        t->dtype == layer->compute_dtype || cn__is_op_layer(layer)) {
         return t;
     }
     cn_tensor *cast = cn_cast(t, layer->compute_dtype);
@@ -301,7 +321,10 @@ static int run(running *r, cn_tensor *const *given)
     if (code == 0) {
         code = add_activity_losses(r);
     }
-    return code == 0 && r->functional ? record_history(r, given) : code;
+    if (code < 0 || !r->functional) {
+        return code;
+    }
+    return cn__layer_record_call(r->layer, r->n_in, given, &r->args, r->n_out, r->out);
 }
 
 /* Gives an output that was made inside the call to the caller's scope; what lived before stays
@@ -326,7 +349,9 @@ static void clear_losses(cn_layer *layer)
 static int run_in_scope(running *r, cn_tensor *const *given)
 {
     cn_scope scope = cn_scope_begin();
+    cn__layer_enter();
     int code = run(r, given);
+    cn__layer_leave();
     for (int i = 0; code == 0 && i < r->n_out; i++) {
         cn__ref(r->out[i]);
     }

@@ -26,6 +26,14 @@ typedef struct cn__layer_call {
                            does */
 } cn__layer_call;
 
+/* Notes on the outputs which call of the layer made them; 0 or an error. */
+int cn__layer_record_call(struct cn_layer *layer, int n_in, cn_tensor *const *in,
+                          const cn_call_args *args, int n_out, cn_tensor *const *out);
+/* Whether this thread is inside a layer's call, where nothing becomes a node of a functional model;
+ * going in and out of one. */
+bool cn__layer_calls_running(void);
+void cn__layer_enter(void);
+void cn__layer_leave(void);
 /* Which output of its layer call a functional model's tensor is; -1 if it has no history. */
 int cn__layer_call_output(const cn_tensor *t);
 

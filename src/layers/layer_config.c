@@ -2,6 +2,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "layers/layer.h"
+#include "layers/op_layer.h"
 #include "utils/config.h"
 
 #include <math.h>
@@ -200,6 +201,9 @@ int cn__layer_write_config(const void *object, int dialect, void *config)
     bool three = dialect == CN__DIALECT_KERAS3;
     if (layer->base.class == &cn__layer_input_layer.base) {
         return write_input_layer(layer, dialect, config);
+    }
+    if (cn__is_op_layer(layer)) {
+        return cn__op_layer_write_config(layer, dialect, config);
     }
     int code = 0;
     if (three) {

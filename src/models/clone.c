@@ -1,6 +1,7 @@
 /* Copies of models: the same layers with weights of their own (keras.models.clone_model). */
 #include "core/error.h"
 #include "core/memory.h"
+#include "layers/op_layer.h"
 #include "models/plan.h"
 #include "ops/op.h"
 
@@ -113,6 +114,11 @@ static int clone_step(const struct cn__model_plan *plan, const cn__step *s, cons
             cn__apply(s->node->op, &s->node->attrs, s->n_in, in, s->n_out > 1 ? out + 1 : NULL);
         return out[0] ? 0 : cn_error_code();
     }
+    cn_layer *layer = copy_of(p, s->call->layer);
+    if (layer && cn__is_op_layer(layer)) {
+        int n = cn__op_layer_call(layer, s->n_in, in, out);
+        return n < 0 ? n : 0;
+    }
     cn_call_args args = s->call->args;
     args.size = sizeof args;
     args.outputs = more;
@@ -120,7 +126,6 @@ static int clone_step(const struct cn__model_plan *plan, const cn__step *s, cons
     for (int i = 0; i < s->n_states; i++) {
         args.initial_states[i] = in[s->n_in + i];
     }
-    cn_layer *layer = copy_of(p, s->call->layer);
     out[0] = layer ? cn_layer_call_with(layer, s->n_in, in, &args) : NULL;
     for (int i = 1; i < s->n_out; i++) {
         out[i] = more[i - 1];

@@ -2,6 +2,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "graph/trace.h"
+#include "layers/op_layer.h"
 #include "models/structure.h"
 
 #include <string.h>
@@ -63,6 +64,7 @@ cn_tensor *cn__input_tensor(cn_layer *layer)
 {
     static const cn__object_type type = {CN__FUNCTION, "layer call", destroy_call};
     cn_shape shape;
+    cn__op_layers_begin();
     if (!cn__layer_input_shape(layer, &shape)) {
         cn__fail(CN_EVALUE, "You must pass a `shape` argument.");
         return NULL;

@@ -3,6 +3,7 @@
 #include "models/json_graph.h"
 #include "core/error.h"
 #include "core/memory.h"
+#include "layers/op_layer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ typedef struct item {
     cn_layer *layer;
     const char *name;
     const json_t *nodes;
+    node *op;            /* of an op outside layers: its one call; owned */
     cn_tensor **tensors; /* CN__MAX_OUTPUTS a call */
     int64_t n_calls, capacity;
 } item;
@@ -156,9 +158,26 @@ static item *find_item(const reading *r, const char *name)
     return bsearch(&key, r->items, (size_t)r->n, sizeof key, compare_items);
 }
 
+static int add_op_input(void *user, const json_t *list)
+{
+    return add_reference(user, list, "an op");
+}
+
+static cn_layer *op_from_entry(item *it, const json_t *entry)
+{
+    it->op = cn__calloc(1, sizeof *it->op);
+    cn_layer *layer = it->op ? cn__op_layer_from_json(entry, add_op_input, it->op) : NULL;
+    if (layer && !it->op->n) {
+        malformed(layer->base.name, "a node without inputs");
+        return NULL;
+    }
+    return layer;
+}
+
 static int read_item(item *it, const json_t *entry, int depth)
 {
-    it->layer = cn__layer_from_entry(entry, depth);
+    it->layer =
+        cn__is_op_entry(entry) ? op_from_entry(it, entry) : cn__layer_from_entry(entry, depth);
     if (!it->layer) {
         return cn_error_code();
     }
@@ -268,6 +287,10 @@ static int call_item(item *it, const node *n, cn_tensor *const *inputs)
 {
     cn_tensor *outputs[CN__MAX_OUTPUTS] = {0};
     int n_outputs = 1;
+    if (it->op) {
+        int code = cn__op_layer_call(it->layer, n->n, inputs, outputs);
+        return code < 0 ? code : keep_tensors(it, outputs);
+    }
     cn_call_args args = {.size = sizeof args,
                          .training = n->fixed_training > 0,
                          .outputs = outputs + 1,
@@ -298,7 +321,12 @@ static int advance(reading *r, item *it)
     while (it->n_calls < (int64_t)json_array_size(it->nodes)) {
         node n;
         cn_tensor *inputs[32];
-        int code = read_node(&n, json_array_get(it->nodes, (size_t)it->n_calls), it->name);
+        int code = 0;
+        if (it->op) {
+            n = *it->op;
+        } else {
+            code = read_node(&n, json_array_get(it->nodes, (size_t)it->n_calls), it->name);
+        }
         for (int i = 0; code == 0 && i < n.n; i++) {
             inputs[i] = resolve(r, &n.in[i], it->name);
             if (!inputs[i]) {
@@ -444,6 +472,7 @@ cn_model *cn__functional_from_json(const json_t *config, int depth)
     cn_model *model = build(&r, config, layers, depth);
     for (int64_t i = 0; r.items && i < r.n; i++) {
         cn__free_mem(r.items[i].tensors);
+        cn__free_mem(r.items[i].op);
     }
     cn__free_mem(r.items);
     cn__free_mem(r.order);

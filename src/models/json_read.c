@@ -177,6 +177,34 @@ static cn_model *read_model(const json_t *object, const char *class_name, int de
     return model;
 }
 
+/* The class of a model of one's own, as it was registered; or NULL. */
+static const cn_class *own_class(const json_t *object, const char *class_name)
+{
+    const char *registered = json_string_value(json_object_get(object, "registered_name"));
+    const cn_class *class = registered ? cn__class_find(CN__LAYER, registered) : NULL;
+    class = class ? class : cn__class_find(CN__LAYER, class_name);
+    return class && cn__class_package(class) ? class : NULL;
+}
+
+static void *make_own(const cn_class *class, const void *args)
+{
+    return cn_model_new((const cn_layer_class *)class, args);
+}
+
+/* Keras 3 notes what the model was built for, and builds it again. */
+static cn_model *read_own(const cn_class *class, const json_t *object)
+{
+    const json_t *config = json_object_get(object, "config");
+    const json_t *build = json_object_get(object, "build_config");
+    cn_model *model = cn__from_config_by(CN__LAYER, class, config, make_own);
+    cn_shape shape;
+    if (model && cn__read_shape(json_object_get(build, "input_shape"), &shape) && shape.rank &&
+        cn_model_build(model, &shape) < 0) {
+        return NULL;
+    }
+    return model && keep_compile_config(model, object) == 0 ? model : NULL;
+}
+
 cn_model *cn__model_from_json(const json_t *object, int depth)
 {
     const char *class_name = json_string_value(json_object_get(object, "class_name"));
@@ -188,7 +216,8 @@ cn_model *cn__model_from_json(const json_t *object, int depth)
         cn__fail(CN_EFORMAT, "Models are nested more than %d levels deep", CN__MAX_JSON_NESTING);
         return NULL;
     }
-    if (!cn__is_model_name(class_name)) {
+    const cn_class *own = cn__is_model_name(class_name) ? NULL : own_class(object, class_name);
+    if (!cn__is_model_name(class_name) && !own) {
         const char *registered = json_string_value(json_object_get(object, "registered_name"));
         cn__fail(CN_EKEY,
                  "Unknown model: '%s'%s%s. Models that are read are of the class Sequential, "
@@ -198,7 +227,7 @@ cn_model *cn__model_from_json(const json_t *object, int depth)
         return NULL;
     }
     cn_scope scope = cn_scope_begin();
-    cn_model *model = read_model(object, class_name, depth);
+    cn_model *model = own ? read_own(own, object) : read_model(object, class_name, depth);
     cn_keep_object(model);
     cn_scope_end(scope);
     return model;
@@ -210,7 +239,7 @@ static int version_of(const json_t *object)
 {
     int keras = cn__keras_number(json_string_value(json_object_get(object, "keras_version")));
     if (!keras) {
-        bool three = json_is_string(json_object_get(object, "module"));
+        bool three = json_object_get(object, "module") != NULL;
         int current = cn__keras_version();
         return three                    ? (cn__is_keras3(current) ? current : 315)
                : cn__is_keras3(current) ? 221

@@ -1,7 +1,8 @@
 /* Models as JSON, in the words of their Keras version: model.to_json(). */
 #include "core/error.h"
 #include "core/memory.h"
-#include "models/json.h"
+#include "layers/op_layer.h"
+#include "models/json_nodes.h"
 
 #include <string.h>
 
@@ -180,156 +181,58 @@ static json_t *sequential_config(const cn_model *model)
     return config;
 }
 
-/* The calls of a functional model, so that a call finds its number among its layer's. */
-typedef struct calls {
-    const cn_model *model;
-    cn__layer_call **v;
-    int n;
-} calls;
-
-int cn__skipped_nodes(const cn_layer *layer)
+static const cn__layer_call *first_call(const cn__calls *c, const cn_layer *layer)
 {
-    if (layer->base.object.kind != CN__MODEL || cn__is_keras3(layer->base.keras)) {
-        return 0;
+    int i = 0;
+    while (i < c->n - 1 && c->v[i]->layer != layer) {
+        i++;
     }
-    const cn_model *model = (const cn_model *)layer;
-    return model->type == CN__FUNCTIONAL || (model->type == CN__SEQUENTIAL && model->graph);
+    return c->v[i];
 }
 
-/* Which of its layer's calls inside this model a call is. */
-static int node_index(const calls *c, const cn__layer_call *call)
+/* An op among the layers: TFOpLambda since tf.keras 2.4, an operation in Keras 3. */
+static json_t *op_object(const cn__calls *c, const cn_layer *layer)
 {
-    int index = cn__skipped_nodes(call->layer);
-    for (int i = 0; i < c->n && c->v[i] != call; i++) {
-        index += c->v[i]->layer == call->layer;
-    }
-    return call->n_in ? index : 0;
-}
-
-/* Name, node and tensor numbers of a tensor that a layer made. */
-static int history(const calls *c, const cn_tensor *t, const char **name, int *node, int *tensor)
-{
-    const cn__layer_call *call = cn__history(t);
-    *tensor = cn__layer_call_output(t);
-    if (!call || *tensor < 0) {
-        const char *op = t->node ? t->node->op->name : "constant";
-        return cn__fail(
-            CN_EUNSUPPORTED,
-            "to_json: model '%s' applies the op '%s' outside layers, which JSON cannot say; put it "
-            "into a layer",
-            c->model->layer.base.name, op);
-    }
-    *name = call->layer->base.name;
-    *node = node_index(c, call);
-    return 0;
-}
-
-static json_t *keras2_tensor(const calls *c, const cn_tensor *t, const cn__layer_call *call)
-{
-    const char *name = NULL;
-    int node = 0, tensor = 0;
-    if (history(c, t, &name, &node, &tensor) < 0) {
+    const cn__layer_call *call = first_call(c, layer);
+    int keras = c->model->layer.base.keras;
+    bool three = is_three(c->model), modern = keras >= 213;
+    const cn_class *class = layer->base.class;
+    if (!three && (cn__is_multi_backend(keras) || keras < 204)) {
+        cn__fail(CN_EUNSUPPORTED,
+                 "to_json: the op of layer '%s' is outside layers, which JSON of Keras before 2.4 "
+                 "cannot say; put it into a layer",
+                 layer->base.name);
         return NULL;
     }
-    if (!call) {
-        return json_pack("[s, i, i]", name, node, tensor);
-    }
-    int fixed = call->fixed_training ? call->fixed_training : call->args.training;
-    json_t *kwargs = fixed ? json_pack("{s:b}", "training", fixed > 0) : json_object();
-    return json_pack("[s, i, i, o]", name, node, tensor, kwargs);
-}
-
-static json_t *keras3_tensor(const calls *c, const cn_tensor *t)
-{
-    const char *name = NULL;
-    int node = 0, tensor = 0;
-    if (history(c, t, &name, &node, &tensor) < 0) {
+    json_t *config = cn__get_config(layer, dialect_of(c->model));
+    if (!config || cn__op_layer_write_extras(call, config) < 0) {
+        json_decref(config);
         return NULL;
     }
-    json_t *shape = shape_list(&t->shape);
-    return shape ? json_pack("{s:s, s:{s:o, s:s, s:[s, i, i]}}", "class_name", "__keras_tensor__",
-                             "config", "shape", shape, "dtype", cn_dtype_name(t->dtype),
-                             "keras_history", name, node, tensor)
-                 : NULL;
-}
-
-/* Layers whose call has a mask argument, which Keras 3 fills in and writes even where there is
- * none. */
-static bool writes_mask(const cn_layer *layer)
-{
-    static const char *const names[] = {"BatchNormalization",
-                                        "Softmax",
-                                        "GlobalAveragePooling1D",
-                                        "LSTM",
-                                        "GRU",
-                                        "SimpleRNN",
-                                        "RNN",
-                                        "Bidirectional",
-                                        "TimeDistributed",
-                                        "ConvLSTM1D",
-                                        "ConvLSTM2D",
-                                        "ConvLSTM3D"};
-    if (layer->base.object.kind == CN__MODEL) {
-        return true;
-    }
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(names[i], layer->base.class->name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static json_t *keras3_kwargs(const cn__layer_call *call)
-{
-    int fixed = call->fixed_training ? call->fixed_training : call->args.training;
-    if (fixed) {
-        return json_pack("{s:b}", "training", fixed > 0);
-    }
-    return writes_mask(call->layer) ? json_pack("{s:n}", "mask") : json_object();
-}
-
-/* {"args": [tensor]} or, where the layer takes a list, {"args": [[tensor, …]]}. */
-static json_t *keras3_node(const calls *c, const cn__layer_call *call)
-{
-    json_t *list = json_array();
-    int code = list ? 0 : cn__no_memory();
-    for (int i = 0; code == 0 && i < call->n_in; i++) {
-        code = append(list, keras3_tensor(c, call->in[i]));
-    }
-    bool model = call->layer->base.object.kind == CN__MODEL;
-    bool listed = call->n_in > 1 || (!model && cn__layer_class(call->layer)->n_inputs < 0);
-    json_t *kwargs = code == 0 ? keras3_kwargs(call) : NULL;
-    if (!kwargs) {
-        json_decref(list);
-        return NULL;
-    }
-    return listed ? json_pack("{s:[o], s:o}", "args", list, "kwargs", kwargs)
-                  : json_pack("{s:o, s:o}", "args", list, "kwargs", kwargs);
-}
-
-static json_t *keras2_node(const calls *c, const cn__layer_call *call)
-{
-    json_t *list = json_array();
-    int code = list ? 0 : cn__no_memory();
-    for (int i = 0; code == 0 && i < call->n_in; i++) {
-        code = append(list, keras2_tensor(c, call->in[i], call));
+    const char *module =
+        three || keras >= 216 ? class->module : "keras.src.layers.core.tf_op_layer";
+    json_t *object = modern
+                         ? json_pack("{s:s?, s:s, s:o, s:s}", "module", module, "class_name",
+                                     class->name, "config", config, "registered_name", class->name)
+                         : json_pack("{s:s, s:o}", "class_name", class->name, "config", config);
+    int code = object ? 0 : cn__no_memory();
+    if (code == 0 && modern && !three) {
+        code = set(object, "build_config", cn__op_layer_build_config(call));
     }
     if (code < 0) {
-        json_decref(list);
+        json_decref(object);
         return NULL;
     }
-    return list;
+    return object;
 }
 
-static json_t *inbound_nodes(const calls *c, const cn_layer *layer)
+static json_t *inbound_nodes(const cn__calls *c, const cn_layer *layer)
 {
     json_t *nodes = json_array();
     int code = nodes ? 0 : cn__no_memory();
     for (int i = 0; code == 0 && i < c->n; i++) {
         if (c->v[i]->layer == layer && c->v[i]->n_in) {
-            code = append(nodes,
-                          is_three(c->model) ? keras3_node(c, c->v[i]) : keras2_node(c, c->v[i]));
+            code = append(nodes, cn__node_json(c, c->v[i]));
         }
     }
     if (code < 0) {
@@ -339,9 +242,10 @@ static json_t *inbound_nodes(const calls *c, const cn_layer *layer)
     return nodes;
 }
 
-static json_t *functional_layer(const calls *c, const cn_layer *layer)
+static json_t *functional_layer(const cn__calls *c, const cn_layer *layer)
 {
-    json_t *object = layer_object(c->model, layer), *entry = NULL;
+    json_t *object = cn__is_op_layer(layer) ? op_object(c, layer) : layer_object(c->model, layer);
+    json_t *entry = NULL;
     json_t *nodes = object ? inbound_nodes(c, layer) : NULL;
     int code = nodes ? 0 : CN_EPENDING;
     if (nodes && name_comes_first(c->model->layer.base.keras)) {
@@ -365,17 +269,17 @@ static json_t *functional_layer(const calls *c, const cn_layer *layer)
 }
 
 /* [[name, 0, 0], …]; newer versions of Keras 3 write a single one without the outer list. */
-static json_t *ends(const calls *c, cn_tensor *const *list, int n)
+static json_t *ends(const cn__calls *c, cn_tensor *const *list, int n)
 {
     bool flat = n == 1 && is_three(c->model) &&
                 (c->model->io_lists ? c->model->io_lists < 0 : c->model->layer.base.keras >= 306);
     if (flat) {
-        return keras2_tensor(c, list[0], NULL);
+        return cn__keras2_tensor(c, list[0], NULL);
     }
     json_t *array = json_array();
     int code = array ? 0 : cn__no_memory();
     for (int i = 0; code == 0 && i < n; i++) {
-        code = append(array, keras2_tensor(c, list[i], NULL));
+        code = append(array, cn__keras2_tensor(c, list[i], NULL));
     }
     if (code < 0) {
         json_decref(array);
@@ -384,7 +288,7 @@ static json_t *ends(const calls *c, cn_tensor *const *list, int n)
     return array;
 }
 
-static int add_layers(const calls *c, json_t *config)
+static int add_layers(const cn__calls *c, json_t *config)
 {
     const cn_model *model = c->model;
     json_t *layers = json_array();
@@ -406,7 +310,7 @@ static int add_layers(const calls *c, json_t *config)
 
 static json_t *functional_config(const cn_model *model)
 {
-    calls c = {.model = model, .n = cn__model_calls(model, NULL, 0)};
+    cn__calls c = {.model = model, .n = cn__model_calls(model, NULL, 0)};
     const char *op;
     if (cn__plan_has_ops(model, &op)) {
         cn__fail(CN_EUNSUPPORTED,
@@ -475,14 +379,22 @@ static json_t *build_config(const cn_model *model)
     return shape ? json_pack("{s:o}", "input_shape", shape) : NULL;
 }
 
+/* Of a model of one's own: its arguments. tf.keras's base class has no config, so neither name nor
+ * dtype stand there. */
+static json_t *own_config(const cn_model *model)
+{
+    json_t *config = cn__get_config(model, dialect_of(model));
+    for (const cn_field *f = cn__base_fields(CN__MODEL); !is_three(model) && config && f->type;
+         f++) {
+        json_object_del(config, f->name);
+    }
+    return config;
+}
+
 static json_t *config_of(const cn_model *model)
 {
     if (model->type == CN__SUBCLASS) {
-        cn__fail(CN_EUNSUPPORTED,
-                 "to_json: model '%s' is of the class %s of your own, whose structure is in its "
-                 "call function",
-                 model->layer.base.name, model->layer.base.class->name);
-        return NULL;
+        return own_config(model);
     }
     return model->type == CN__SEQUENTIAL ? sequential_config(model) : functional_config(model);
 }
@@ -490,15 +402,23 @@ static json_t *config_of(const cn_model *model)
 /* What newer versions put around a config. */
 static int add_modern(const cn_model *model, json_t *object, json_t *config)
 {
-    bool functional = model->type == CN__FUNCTIONAL;
-    int code = set(object, "module", json_string(module_of(model)));
+    bool functional = model->type == CN__FUNCTIONAL, own = model->type == CN__SUBCLASS;
+    const char *package = own ? cn__class_package(model->layer.base.class) : NULL;
+    char *registered = package ? cn__printf("%s>%s", package, class_name_of(model)) : NULL;
+    int code = set(object, "module", own ? json_null() : json_string(module_of(model)));
     code = code < 0 ? code : set(object, "class_name", json_string(class_name_of(model)));
     code = code < 0 ? code : set(object, "config", json_incref(config));
     code = code < 0 ? code
                     : set(object, "registered_name",
-                          functional ? json_string("Functional") : json_null());
+                          functional ? json_string("Functional")
+                          : own      ? json_string(registered ? registered : class_name_of(model))
+                                     : json_null());
+    cn__free_mem(registered);
     if (code == 0 && model->graph) {
         code = set(object, "build_config", build_config(model));
+    } else if (code == 0 && own && model->layer.n_input_shapes == 1) {
+        json_t *shape = shape_list(&model->layer.input_shapes[0]);
+        code = set(object, "build_config", shape ? json_pack("{s:o}", "input_shape", shape) : NULL);
     }
     if (code == 0 && is_three(model)) {
         code = set(object, "compile_config", cn__compile_config(model));

@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "graph/trace.h"
+#include "layers/op_layer.h"
 #include "models/structure.h"
 #include "models/training.h"
 
@@ -257,10 +258,30 @@ int cn__model_list(const cn_model *model, bool input, cn_layer **out, int max)
     return n;
 }
 
+/* The i-th of the layers that `model.layers` has, or NULL past the end: operations are none. */
+static cn_layer *listed(const cn_model *model, int index)
+{
+    for (int64_t i = 0; i < model->layer.n_sublayers; i++) {
+        cn_layer *layer = model->layer.sublayers[i];
+        if (!cn__is_operation(layer) && index-- == 0) {
+            return layer;
+        }
+    }
+    return NULL;
+}
+
+static int count_listed(const cn_model *model)
+{
+    int n = 0;
+    while (n < (int)model->layer.n_sublayers && listed(model, n)) {
+        n++;
+    }
+    return n;
+}
+
 int cn_model_n_layers(const cn_model *model)
 {
-    return cn__check_model(model, "cn_model_n_layers") ? (int)model->layer.n_sublayers
-                                                       : CN_EPENDING;
+    return cn__check_model(model, "cn_model_n_layers") ? count_listed(model) : CN_EPENDING;
 }
 
 cn_layer *cn_model_layer(const cn_model *model, int index)
@@ -268,21 +289,22 @@ cn_layer *cn_model_layer(const cn_model *model, int index)
     if (!cn__check_model(model, "cn_model_layer")) {
         return NULL;
     }
-    int n = (int)model->layer.n_sublayers;
+    int n = count_listed(model);
     if (index >= n || index < -n) {
         cn__fail(CN_EINDEX, "Was asked to retrieve layer at index %d but model only has %d layers.",
                  index, n);
         return NULL;
     }
-    return model->layer.sublayers[index < 0 ? index + n : index];
+    return listed(model, index < 0 ? index + n : index);
 }
 
 char *cn__name_list(const cn_model *model)
 {
     cn__text text = {0};
     cn__text_append(&text, "[", 1);
-    for (int64_t i = 0; i < model->layer.n_sublayers; i++) {
-        cn__text_add(&text, "%s'%s'", i ? ", " : "", model->layer.sublayers[i]->base.name);
+    int n = count_listed(model);
+    for (int i = 0; i < n; i++) {
+        cn__text_add(&text, "%s'%s'", i ? ", " : "", listed(model, i)->base.name);
     }
     cn__text_append(&text, "]", 1);
     return cn__text_take(&text);
@@ -298,8 +320,9 @@ cn_layer *cn_model_get_layer(const cn_model *model, const char *name)
         return NULL;
     }
     for (int64_t i = 0; i < model->layer.n_sublayers; i++) {
-        if (strcmp(model->layer.sublayers[i]->base.name, name) == 0) {
-            return model->layer.sublayers[i];
+        cn_layer *layer = model->layer.sublayers[i];
+        if (!cn__is_operation(layer) && strcmp(layer->base.name, name) == 0) {
+            return layer;
         }
     }
     char *names = cn__name_list(model);

@@ -1,6 +1,7 @@
 /* Running the steps of functional models again, and looking through them. */
 #include "core/error.h"
 #include "core/memory.h"
+#include "layers/op_layer.h"
 #include "models/plan.h"
 #include "ops/op.h"
 
@@ -11,6 +12,10 @@ enum { MAX_STEP_INPUTS = CN__MAX_INPUTS + 8 };
 
 static int run_call(const cn__step *s, cn_tensor **in, bool training, cn_tensor **out)
 {
+    if (cn__is_op_layer(s->call->layer)) {
+        int n = cn__op_layer_call(s->call->layer, s->n_in, in, out);
+        return n < 0 ? n : 0;
+    }
     cn_tensor *more[CN__MAX_OUTPUTS] = {0};
     int n_outputs = 1;
     cn_call_args args = s->call->args;

@@ -187,10 +187,12 @@ char *cn__summary_connection(const cn__summary *s, const cn_layer *layer, int n)
         if (call->layer != layer) {
             continue;
         }
-        if (n < call->n_in) {
-            return connection_of(call->in[n]);
+        for (int k = 0; k < call->n_in; k++) {
+            /* Numbers and arrays that an op was given come from nowhere. */
+            if (!call->in[k]->storage && n-- == 0) {
+                return connection_of(call->in[k]);
+            }
         }
-        n -= call->n_in;
     }
     return NULL;
 }

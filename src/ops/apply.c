@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+_Atomic(cn__op_note *) cn__note_op;
+
 /* Fills the arguments of an eager call. */
 static void fill_arg(cn__arg *arg, cn_tensor *t)
 {
@@ -157,6 +159,8 @@ cn_tensor *cn__apply(const cn__op *op, const cn__attrs *attrs, int n_in, cn_tens
     if (code == 0) {
         if (is_symbolic(trace, op, n_in, inputs)) {
             code = record_symbolic(trace, node, out);
+            cn__op_note *note = code == 0 && !trace ? atomic_load(&cn__note_op) : NULL;
+            code = note ? note(node, out) : code;
         } else {
             code = run_node(node, out);
             if (code == 0 && (op->flags & CN__OP_ORIGIN || cn__tape_records(node))) {
@@ -287,6 +291,19 @@ cn_dtype cn__promote_dtypes(cn_dtype a, cn__weak weak_a, cn_dtype b, cn__weak we
     return promote_integers(a, b);
 }
 
+/* A number that takes a tensor's dtype remembers how it was written, for files. */
+static cn_tensor *promoted(cn_tensor *t, cn_dtype dtype)
+{
+    if (t->dtype == dtype) {
+        return t;
+    }
+    cn_tensor *cast = cn_cast(t, dtype);
+    if (cast && t->weak) {
+        cast->number = t->weak;
+    }
+    return cast;
+}
+
 bool cn__promote(cn_tensor **a, cn_tensor **b, const char *who)
 {
     if (cn__pending() || cn__expect(*a, CN__TENSOR, who) < 0 ||
@@ -294,12 +311,8 @@ bool cn__promote(cn_tensor **a, cn_tensor **b, const char *who)
         return false;
     }
     cn_dtype dtype = cn__promote_dtypes((*a)->dtype, (*a)->weak, (*b)->dtype, (*b)->weak);
-    if ((*a)->dtype != dtype) {
-        *a = cn_cast(*a, dtype);
-    }
-    if ((*b)->dtype != dtype) {
-        *b = cn_cast(*b, dtype);
-    }
+    *a = promoted(*a, dtype);
+    *b = promoted(*b, dtype);
     return *a && *b;
 }
 

@@ -17,9 +17,21 @@ const cn__op *cn__op_find(const char *name);
  * runs at once and active tapes record it. */
 cn_tensor *cn__apply(const cn__op *op, const cn__attrs *attrs, int n_in, cn_tensor *const *in,
                      cn_tensor **extra);
+/* Told of every op on symbolic tensors outside a trace, once its outputs are made; NULL until there
+ * are functional models, whose layers include such ops. Returns 0 or an error, which fails the op.
+ */
+typedef int cn__op_note(const cn__node *node, cn_tensor *const *out);
+extern _Atomic(cn__op_note *) cn__note_op;
 /* Inside cn__apply and gradients: whether anything wants the gradient of input i of the node (else
  * leave it NULL). */
 bool cn__wants_gradient(const cn__node *node, int i);
+/* Where the attributes of a reshape say that it stands for expand_dims or squeeze along an axis. */
+enum {
+    CN__RESHAPE_WORD = 20,
+    CN__RESHAPE_AXIS = 21,
+    CN__RESHAPE_EXPAND_DIMS = 1,
+    CN__RESHAPE_SQUEEZE = 2
+};
 /* Shorthands. */
 cn_tensor *cn__apply0(const cn__op *op, const cn__attrs *attrs);
 cn_tensor *cn__apply1(const cn__op *op, const cn__attrs *attrs, cn_tensor *a);

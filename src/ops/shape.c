@@ -223,6 +223,16 @@ cn_tensor *cn_stop_gradient(cn_tensor *x)
     return cn__apply1(&cn__op_stop_gradient, NULL, x);
 }
 
+/* What the user asked for stands behind the lengths, so that files can say it in Keras's words. */
+static cn_tensor *reshape_as(cn_tensor *x, int rank, const int64_t *shape, int word, int64_t axis)
+{
+    cn__attrs attrs = {0};
+    cn__attrs_shape(&attrs, 0, rank, shape);
+    attrs.i[CN__RESHAPE_WORD] = word;
+    attrs.i[CN__RESHAPE_AXIS] = axis;
+    return cn__apply1(&cn__op_reshape, &attrs, x);
+}
+
 cn_tensor *cn_reshape_to(cn_tensor *x, int rank, const int64_t *shape)
 {
     if (!cn__check_tensor(x, "reshape")) {
@@ -232,9 +242,7 @@ cn_tensor *cn_reshape_to(cn_tensor *x, int rank, const int64_t *shape)
         cn__fail(CN_EVALUE, "reshape: expected at most %d lengths, got %d", CN_MAX_RANK, rank);
         return NULL;
     }
-    cn__attrs attrs = {0};
-    cn__attrs_shape(&attrs, 0, rank, shape);
-    return cn__apply1(&cn__op_reshape, &attrs, x);
+    return reshape_as(x, rank, shape, 0, 0);
 }
 
 cn_tensor *cn_transpose_axes(cn_tensor *x, int n, const int64_t *axes)
@@ -283,7 +291,7 @@ cn_tensor *cn_expand_dims(cn_tensor *x, int axis)
     for (int a = 0; a < rank; a++) {
         shape[a] = a < at ? CN_NONE : a == at ? 1 : x->shape.dim[a - 1];
     }
-    return cn_reshape_to(x, rank, shape);
+    return reshape_as(x, rank, shape, CN__RESHAPE_EXPAND_DIMS, at);
 }
 
 cn_tensor *cn_squeeze(cn_tensor *x, int64_t axis)
@@ -314,5 +322,5 @@ cn_tensor *cn_squeeze(cn_tensor *x, int64_t axis)
             rank++;
         }
     }
-    return cn_reshape_to(x, rank, shape);
+    return reshape_as(x, rank, shape, CN__RESHAPE_SQUEEZE, axis == CN_NONE ? CN_NONE : at);
 }

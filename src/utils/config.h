@@ -23,6 +23,9 @@ json_t *cn__serialize(const void *instance, cn__dialect dialect);
  * error that names class and key. */
 void *cn__deserialize(cn__kind kind, const json_t *object);
 void *cn__from_config(cn__kind kind, const cn_class *class, const json_t *config);
+/* The same by a function of the caller's, for objects that cn__create does not make (models). */
+void *cn__from_config_by(cn__kind kind, const cn_class *class, const json_t *config,
+                         void *(*make)(const cn_class *class, const void *args));
 /* json.dumps as Python writes it: ", " and ": ", floats as repr, ASCII only. Caller frees. */
 char *cn__json_dumps(const json_t *value);
 /* Parses text; errors name line and column. Depth and size are limited. */

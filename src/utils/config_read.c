@@ -13,6 +13,7 @@ typedef struct reading {
     cn__kind kind;
     const cn_class *class;
     char *args;
+    void *(*make)(const cn_class *class, const void *args); /* NULL: cn__create */
 } reading;
 
 static int wrong_type(const reading *r, const char *key, const char *expected, const json_t *value)
@@ -258,10 +259,11 @@ static void *create_from(reading *r, const json_t *config)
             return NULL;
         }
     }
-    return cn__create(r->kind, r->class, r->args);
+    return r->make ? r->make(r->class, r->args) : cn__create(r->kind, r->class, r->args);
 }
 
-void *cn__from_config(cn__kind kind, const cn_class *class, const json_t *config)
+void *cn__from_config_by(cn__kind kind, const cn_class *class, const json_t *config,
+                         void *(*make)(const cn_class *class, const void *args))
 {
     if (cn__pending()) {
         return NULL;
@@ -270,7 +272,7 @@ void *cn__from_config(cn__kind kind, const cn_class *class, const json_t *config
         cn__fail(CN_EFORMAT, "%s: its config should be an object", class->name);
         return NULL;
     }
-    reading r = {kind, class, cn__calloc(1, class->args_size)};
+    reading r = {kind, class, cn__calloc(1, class->args_size), make};
     if (!r.args) {
         return NULL;
     }
@@ -284,6 +286,11 @@ void *cn__from_config(cn__kind kind, const cn_class *class, const json_t *config
     cn_keep_object(instance);
     cn_scope_end(scope);
     return instance;
+}
+
+void *cn__from_config(cn__kind kind, const cn_class *class, const json_t *config)
+{
+    return cn__from_config_by(kind, class, config, NULL);
 }
 
 static const char *string_at(const json_t *object, const char *key)

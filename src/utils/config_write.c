@@ -265,8 +265,12 @@ static json_t *wrap(const cn__instance *instance, json_t *config, int keras)
 {
     const cn_class *class = instance->class;
     const char *package = cn__class_package(class);
-    char *registered = package ? cn__printf("%s>%s", package, class->name) : NULL;
-    if (package && !registered) {
+    bool own = package || !class->module;
+    /* Keras calls a class of the user's own by its name alone where it is not registered. */
+    char *registered = package               ? cn__printf("%s>%s", package, class->name)
+                       : own && keras >= 213 ? cn__strdup(class->name)
+                                             : NULL;
+    if (!registered && own && (package || keras >= 213)) {
         json_decref(config);
         return NULL;
     }

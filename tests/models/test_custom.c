@@ -278,6 +278,68 @@ static void test_model(void **state)
     cn_scope_end(scope);
 }
 
+static int pairs_build(cn_layer *self, const cn_shape *in, int n)
+{
+    (void)n;
+    cn_layer_add_weight(self, .name = "w", .shape = {in[0].dim[1], 2});
+    return cn_error_code();
+}
+
+static const cn_field pairs_fields[] = {
+    CN_FIELD(own_args, INT64, units), CN_FIELD(own_args, DOUBLE, rate), {0}};
+static const cn_layer_class pairs = {.base = {.size = sizeof(cn_layer_class),
+                                              .name = "Pairs",
+                                              .args_size = sizeof(own_args),
+                                              .defaults = &own_defaults,
+                                              .fields = pairs_fields},
+                                     .call = pass,
+                                     .build = pairs_build};
+
+/* A model of one's own is written by its class and arguments, as Keras writes it, and restored from
+ * them once its class is registered. */
+static void test_model_files(void **state)
+{
+#if !CN__HAVE_JANSSON
+    skip();
+#endif
+    (void)state;
+    static cn_layer_class known;
+    cn_scope scope = cn_scope_begin();
+    static cn_layer_class loose;
+    known = loose = pairs;
+    known.base.name = "Known";
+    loose.base.name = "Loose";
+    cn_register_layer(&known, "pack");
+    own_args args = own_defaults;
+    args.rate = 0.25;
+    assert_string_equal(cn_model_to_json(cn_model_new(&loose, &args)),
+                        "{\"class_name\": \"Loose\", \"config\": {\"units\": 2, \"rate\": 0.25}, "
+                        "\"keras_version\": \"2.21.0\", \"backend\": \"tensorflow\"}");
+    cn_set_keras("3.15");
+    cn_model *model = cn_model_new(&known, &args);
+    cn_shape shape = cn_shape_of(-1, 2);
+    cn_model_build(model, &shape);
+    const char *json = cn_model_to_json(model);
+    assert_string_equal(
+        json,
+        "{\"module\": null, \"class_name\": \"Known\", \"config\": {\"name\": \"known\", "
+        "\"trainable\": true, \"dtype\": {\"module\": \"keras\", \"class_name\": \"DTypePolicy\", "
+        "\"config\": {\"name\": \"float32\"}, \"registered_name\": null}, \"units\": 2, \"rate\": "
+        "0.25}, \"registered_name\": \"pack>Known\", \"build_config\": {\"input_shape\": [null, "
+        "2]}, "
+        "\"compile_config\": {}}");
+    cn_model *again = cn_model_from_json(json);
+    must("a model of one's own from JSON");
+    assert_true(cn_model_built(again));
+    assert_string_equal(cn_model_to_json(again), json);
+    assert_int_equal(cn_model_count_params(again), cn_model_count_params(model));
+    cn_set_keras("2.21");
+    json = cn_model_to_json(cn_model_new(&loose, &args));
+    assert_null(cn_model_from_json(json));
+    cn_error_clear();
+    cn_scope_end(scope);
+}
+
 static void test_unbuilt(void **state)
 {
     (void)state;
@@ -470,6 +532,7 @@ int main(void)
         cmocka_unit_test_setup(test_frozen_training, begin),
         cmocka_unit_test_setup(test_files, begin),
         cmocka_unit_test_setup(test_model, begin),
+        cmocka_unit_test_setup(test_model_files, begin),
         cmocka_unit_test_setup(test_unbuilt, begin),
         cmocka_unit_test_setup(test_mistakes, begin),
         cmocka_unit_test_setup(test_shapes, begin),
