@@ -52,14 +52,14 @@ static bool all_equal(const int64_t *v, int n, int64_t a, int64_t b)
     return true;
 }
 
-/* A plain two-dimensional 3x3 convolution of the batch with a variable, padded by nothing or by one
- * cell all around. */
+/* A plain two-dimensional 3x3 convolution of the batch with a kernel that is not of the batch,
+ * padded by nothing or by one cell all around. */
 static bool is_plain(const cn__program *p, const cn__inst *inst, int *same)
 {
     const cn__value *x = &p->values[inst->in[0]], *w = &p->values[inst->in[1]];
     const int64_t *a = inst->attrs.i;
     if (x->dtype != CN_FLOAT32 || x->shape.rank != 4 || !x->batched ||
-        x->kind != CN__VALUE_TEMPORARY || w->kind != CN__VALUE_VARIABLE || w->shape.dim[0] != 3 ||
+        x->kind != CN__VALUE_TEMPORARY || w->batched || w->shape.dim[0] != 3 ||
         w->shape.dim[1] != 3 || !all_equal(a + CN__WINDOW_STRIDE, 2, 0, 1) ||
         !all_equal(a + CN__WINDOW_DILATION, 2, 0, 1) ||
         (a[CN__WINDOW_GROUPS] != 0 && a[CN__WINDOW_GROUPS] != 1)) {
@@ -101,8 +101,8 @@ static void follow_forward(const cn__program *p, found *f)
         const cn__inst *add = &p->insts[readers[0]];
         int other = add->in[0] == f->out ? add->in[1] : add->in[0];
         const cn__value *bias = &p->values[other];
-        if (bias->kind == CN__VALUE_VARIABLE && bias->shape.rank == 1 &&
-            bias->dtype == CN_FLOAT32 && bias->shape.dim[0] == p->values[f->out].shape.dim[3]) {
+        if (!bias->batched && bias->shape.rank == 1 && bias->dtype == CN_FLOAT32 &&
+            bias->shape.dim[0] == p->values[f->out].shape.dim[3]) {
             f->add = readers[0];
             f->bias = other;
             f->out = add->out[0];

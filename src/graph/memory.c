@@ -63,6 +63,9 @@ int cn__plan_memory(cn__program *p)
         }
         for (int k = 0; k < inst->n_out; k++) {
             touch(p, inst->out[k], inst->stage);
+            if (inst->steady) {
+                touch(p, inst->out[k], 1 << 30); /* the next run finds it here */
+            }
         }
     }
     int *order = cn__malloc((size_t)(p->n_values + 1) * sizeof *order);

@@ -207,3 +207,18 @@ int cn__plan_sort(cn__program *p)
     cn__free_mem(s.counts);
     return code;
 }
+
+bool cn__plan_assigns(const cn__program *p)
+{
+    for (int64_t i = 0; i < p->n_insts; i++) {
+        const cn__inst *inst = &p->insts[i];
+        bool assigns = !inst->dead && inst->op == &cn__op_assign_copy;
+        for (int k = 0; !inst->dead && k < inst->n_out; k++) {
+            assigns = assigns || p->values[inst->out[k]].home >= 0;
+        }
+        if (assigns) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -48,6 +48,7 @@ typedef struct cn__inst {
     uint64_t shape_only;
     cn__batch batch;
     bool dead;
+    bool steady; /* depends on variables only, in a program that changes none */
     cn__mode mode;
     int stage;
     int64_t cost;   /* about how many nanoseconds of one thread */
@@ -110,11 +111,12 @@ typedef struct cn__program {
     int64_t n_groups, groups_capacity;
     cn__stage *stages;
     int64_t n_stages, stages_capacity;
+    int64_t steady_stages; /* the first ones, run anew only when a variable has changed */
     int n_inputs, n_outputs;
     int *inputs, *outputs; /* values */
     int64_t arena_bytes;
     size_t scratch_bytes;     /* of one worker */
-    int64_t cost;             /* of the whole, nanoseconds of one thread */
+    int64_t cost;             /* of all but the steady stages, nanoseconds of one thread */
     struct cn__context *idle; /* contexts ready to run, newest first */
     void *lock;
     int64_t n_contexts;
@@ -147,6 +149,7 @@ cn__inst *cn__plan_inst(cn__program *p, const cn__op *op, int n_in, const int *i
                         const int *out);
 int cn__plan_build(cn__program *p, const cn__trace *trace, const cn_shape *input_shapes);
 int cn__plan_simplify(cn__program *p);
+int cn__plan_fold_norm(cn__program *p);
 int cn__plan_conv(cn__program *p);
 int cn__plan_moments(cn__program *p);
 int cn__plan_dense(cn__program *p);
@@ -163,6 +166,8 @@ int cn__plan_before(const cn__program *p, int64_t i, int *before, int max);
 int cn__plan_sort(cn__program *p);
 /* Recomputes producers and drops what nothing needs. */
 void cn__plan_sweep(cn__program *p);
+/* Whether a run changes a variable. */
+bool cn__plan_assigns(const cn__program *p);
 /* How many live instructions read the value. */
 int cn__plan_uses(const cn__program *p, int value);
 /* The value at the end of a chain of views. */

@@ -21,6 +21,8 @@ typedef struct cn__context {
     int workers;       /* how many have scratch */
     atomic_int *taken; /* tasks taken: groups × workers */
     double *seconds;   /* of each planned call, when a dump is wanted */
+    uint64_t
+        steady; /* 1 + the sum of the variables' versions that the steady stages saw; 0: none */
 } cn__context;
 
 enum { MAX_WORKERS = 256 };
@@ -85,6 +87,7 @@ static int plan(cn__program *p, const cn__trace *trace, const cn_shape *input_sh
     if (code == 0 && cn__dump_wanted()) {
         cn__program_dump(p, "before the passes", NULL);
     }
+    code = code < 0 ? code : cn__plan_fold_norm(p);
     code = code < 0 ? code : cn__plan_conv(p);
     code = code < 0 ? code : cn__plan_moments(p);
     code = code < 0 ? code : cn__plan_dense(p);
@@ -203,6 +206,7 @@ typedef struct walk {
     atomic_int_least64_t
         bad_task; /* the lowest (group, task) that failed: its message is the one that counts */
     bool timed, several; /* several workers */
+    int64_t first_stage;
 } walk;
 
 static double seconds_now(void)
@@ -348,7 +352,7 @@ static void run_worker(void *user, int worker, int workers)
     if (worker == 0) {
         w->barrier.workers = workers;
     }
-    for (int64_t s = 0; s < w->p->n_stages; s++) {
+    for (int64_t s = w->first_stage; s < w->p->n_stages; s++) {
         run_stage(w, s, worker, workers, scratch);
         if (workers > 1) {
             cn__barrier_wait(&w->barrier);
@@ -365,7 +369,8 @@ static void run_worker(void *user, int worker, int workers)
 static void run_alone(walk *w)
 {
     void *scratch = w->context->worker_scratch[0];
-    for (int g = 0; g < w->p->n_groups && atomic_load(&w->code) == 0; g++) {
+    int first = w->first_stage < w->p->n_stages ? w->p->stages[w->first_stage].first : 0;
+    for (int g = first; g < w->p->n_groups && atomic_load(&w->code) == 0; g++) {
         for (int64_t t = 0; t < w->p->groups[g].tasks && atomic_load(&w->code) == 0; t++) {
             run_task(w, g, t, scratch);
         }
@@ -434,11 +439,13 @@ static int pack_now(cn_tensor *t, int layout)
     return 0;
 }
 
-/* Every variable of the program is up to date in the layout in which the program reads it. Several
+/* Every variable of the program is up to date in the layout in which the program reads it; versions
+ * only grow, so that their sum changes whenever one of them does. Several
  * threads may predict with the same weights, so one at a time looks and packs. */
-static int prepare_variables(cn__program *p)
+static int prepare_variables(cn__program *p, uint64_t *versions)
 {
     int code = 0;
+    *versions = 1;
     pthread_mutex_lock(&layout_lock);
     for (int64_t i = 0; code == 0 && i < p->n_values; i++) {
         const cn__value *value = &p->values[i];
@@ -446,6 +453,7 @@ static int prepare_variables(cn__program *p)
             continue;
         }
         cn__variable *v = value->tensor->variable;
+        *versions += v->version;
         if (value->layout == CN__LAYOUT_ROW) {
             unpack_now(value->tensor);
         } else if (!v->packed || v->packed_stale) {
@@ -494,7 +502,7 @@ static int give_scratch(const cn__program *p, cn__context *c, int workers)
     return 0;
 }
 
-static int run_walk(cn__program *p, cn__context *c)
+static int run_walk(cn__program *p, cn__context *c, uint64_t versions)
 {
     enum {
         WORTH_THREADS = 120000
@@ -506,6 +514,7 @@ static int run_walk(cn__program *p, cn__context *c)
         return code;
     }
     walk w = {.p = p, .context = c, .timed = cn__dump_wanted()};
+    w.first_stage = c->steady == versions ? p->steady_stages : 0;
     atomic_store(&w.bad_task, INT64_MAX);
     if (workers > 1) {
         for (int64_t i = 0; i < p->n_groups * workers; i++) {
@@ -532,7 +541,8 @@ static int run_walk(cn__program *p, cn__context *c)
 
 int cn__program_run(cn__program *p, const cn__source *inputs, void *const *outputs)
 {
-    int code = prepare_variables(p);
+    uint64_t versions;
+    int code = prepare_variables(p, &versions);
     cn__context *c = code == 0 ? take_context(p) : NULL;
     if (!c) {
         return code < 0 ? code : cn_error_code();
@@ -540,8 +550,9 @@ int cn__program_run(cn__program *p, const cn__source *inputs, void *const *outpu
     for (int i = 0; i < p->n_inputs; i++) {
         c->sources[i] = inputs[i];
     }
-    code = run_walk(p, c);
+    code = run_walk(p, c, versions);
     if (code == 0) {
+        c->steady = versions;
         note_writes(p);
     }
     for (int i = 0; code == 0 && outputs && i < p->n_outputs; i++) {

@@ -270,7 +270,7 @@ static int add_group(cn__program *p, cn__mode mode, int first, int64_t cost)
     stage->count++;
     stage->tasks += group->tasks;
     stage->cost += cost;
-    p->cost += cost;
+    p->cost += p->insts[p->planned[first].inst].steady ? 0 : cost;
     return 0;
 }
 
@@ -312,26 +312,55 @@ static int emit_stage(scheduler *s, int now)
     return code;
 }
 
+/* What depends on variables only: packed kernels, folded normalizations. Instructions are in order.
+ */
+static int64_t mark_steady(cn__program *p)
+{
+    int64_t n = 0;
+    bool any = cn__plan_enabled("steady") && !cn__plan_assigns(p);
+    for (int64_t i = 0; i < p->n_insts; i++) {
+        cn__inst *inst = &p->insts[i];
+        bool steady = any && inst->n_in > 0 && inst->batch != CN__BATCH_ROW &&
+                      inst->op != &cn__op_while_loop && /* calls functions, which may do anything */
+                      !(inst->op->flags & (CN__OP_RANDOM | CN__OP_EFFECT | CN__OP_CHECKS));
+        for (int k = 0; steady && k < inst->n_in; k++) {
+            const cn__value *in = &p->values[inst->in[k]];
+            int maker = in->producer;
+            steady = in->kind == CN__VALUE_VARIABLE || in->kind == CN__VALUE_CONSTANT ||
+                     (maker >= 0 && maker < i && p->insts[maker].steady);
+        }
+        for (int k = 0; steady && k < inst->n_out; k++) {
+            steady = !p->values[inst->out[k]].batched;
+        }
+        inst->steady = steady;
+        n += steady;
+    }
+    return n;
+}
+
 static int place(scheduler *s)
 {
     cn__program *p = s->p;
-    int64_t left = p->n_insts;
+    int64_t left = p->n_insts, steady = mark_steady(p);
     int code = 0;
     for (int now = 1; code == 0 && left; now++) {
+        bool only_steady = steady > 0;
         bool any = false;
         /* Instructions are in order, so one pass finds every chain that can start in this stage. */
         for (int64_t i = 0; i < p->n_insts; i++) {
-            if (!s->stage[i] && is_ready(s, i, now)) {
+            if (!s->stage[i] && (!only_steady || p->insts[i].steady) && is_ready(s, i, now)) {
                 s->stage[i] = now;
                 p->insts[i].stage = now;
                 any = true;
                 left--;
+                steady -= p->insts[i].steady;
             }
         }
         if (!any) {
             return cn__fail(CN_ESTATE, "The program's instructions depend on each other in a ring");
         }
         code = emit_stage(s, now);
+        p->steady_stages = only_steady ? p->n_stages : p->steady_stages;
     }
     return code;
 }
