@@ -82,13 +82,13 @@ static bool check_constraint(const golden_case *c, void *user)
 static void golden_regularizers(void **state)
 {
     (void)state;
-    assert_int_equal(golden_each("regularizers", NULL, check_regularizer, NULL), 7);
+    assert_true(golden_each("regularizers", NULL, check_regularizer, NULL) > 0);
 }
 
 static void golden_constraints(void **state)
 {
     (void)state;
-    assert_int_equal(golden_each("constraints", NULL, check_constraint, NULL), 8);
+    assert_true(golden_each("constraints", NULL, check_constraint, NULL) > 0);
 }
 
 static cn_tensor *whole(cn_tensor *x, void *user)

@@ -18,7 +18,8 @@ typedef struct golden_case {
 /* Calls check for every case of a kind ("layers"), or of those whose name begins with `prefix`
  * (NULL: all), each in a scope of its own; a pending error that check leaves fails the test. Skips
  * the running cmocka test, and says so, if the folder is not there. Returns how many cases check
- * answered for with true; prints how many it passed over. */
+ * answered for with true; prints how many it passed over. The environment's CORNU_TEST_CASE
+ * names the one case to run. */
 int golden_each(const char *kind, const char *prefix,
                 bool (*check)(const golden_case *c, void *user), void *user);
 /* The path of a file below shared/ in `buffer` of 1024 bytes; NULL if there is no such file. */
