@@ -83,29 +83,40 @@ static int output_index(const cn_model *model, const cn_compile_args *args, int 
                     model->layer.base.name, args->output_names[i] ? args->output_names[i] : "");
 }
 
+/* The metrics of one output: those for all outputs, then its own. */
+static int set_output_metrics(cn_model *model, const cn_compile_args *args, int output,
+                              bool weighted)
+{
+    const cn_identifiers *all = weighted ? &args->weighted_metrics : &args->metrics;
+    const cn_identifiers *of = weighted ? args->weighted_metrics_of : args->metrics_of;
+    int code = 0;
+    for (int i = 0; code == 0 && i < 32 && all->v[i]; i++) {
+        code = add_metric(model, all->v[i], output, weighted);
+    }
+    for (int entry = 0; code == 0 && entry < 8; entry++) {
+        if (!of[entry].v[0]) {
+            continue;
+        }
+        int about = output_index(model, args, entry);
+        if (about < 0) {
+            return about;
+        }
+        for (int i = 0; code == 0 && about == output && i < 32 && of[entry].v[i]; i++) {
+            code = add_metric(model, of[entry].v[i], output, weighted);
+        }
+    }
+    return code;
+}
+
+/* tf.keras goes output by output; the others through all plain metrics before the weighted ones. */
 static int set_metrics(cn_model *model, const cn_compile_args *args)
 {
     int outputs = model->n_outputs > 0 ? model->n_outputs : 1, code = 0;
-    for (int weighted = 0; weighted < 2; weighted++) {
-        const cn_identifiers *all = weighted ? &args->weighted_metrics : &args->metrics;
-        const cn_identifiers *of = weighted ? args->weighted_metrics_of : args->metrics_of;
-        for (int output = 0; output < outputs; output++) {
-            for (int i = 0; code == 0 && i < 32 && all->v[i]; i++) {
-                code = add_metric(model, all->v[i], output, weighted);
-            }
-            for (int entry = 0; entry < 8; entry++) {
-                if (!of[entry].v[0]) {
-                    continue;
-                }
-                int about = output_index(model, args, entry);
-                if (about < 0) {
-                    return about;
-                }
-                for (int i = 0; code == 0 && about == output && i < 32 && of[entry].v[i]; i++) {
-                    code = add_metric(model, of[entry].v[i], output, weighted);
-                }
-            }
-        }
+    int keras = model->layer.base.keras;
+    bool by_output = !cn__is_keras3(keras) && !cn__is_multi_backend(keras);
+    for (int i = 0; code == 0 && i < 2 * outputs; i++) {
+        int output = by_output ? i / 2 : i % outputs;
+        code = set_output_metrics(model, args, output, by_output ? i % 2 : i / outputs);
     }
     return code;
 }

@@ -74,13 +74,35 @@ static int add_layer_names(cn_model *model)
     return code;
 }
 
+/* Whether the losses of the outputs have names of their own: Keras 3 counts losses, Keras 2
+ * outputs.
+ */
+static bool names_losses(const cn_model *model)
+{
+    int n = 0;
+    for (int i = 0; i < model->n_outputs; i++) {
+        n += model->losses[i] != NULL;
+    }
+    return model->n_outputs > 1 && (n > 1 || !cn__is_keras3(model->layer.base.keras));
+}
+
+/* A metric's name after its output's. A metric of a Keras 2 file has that in its own name, since
+ * compiling renamed it before it was saved. */
+static char *prefixed(const cn_model *model, const char *output, const char *base)
+{
+    size_t n = strlen(output);
+    bool twice =
+        !cn__is_keras3(model->layer.base.keras) && !strncmp(base, output, n) && base[n] == '_';
+    return twice ? cn__strdup(base) : cn__printf("%s_%s", output, base);
+}
+
 /* loss, one loss an output if there are several, then the metrics; a name that is taken gets
  * "weighted_" or a number. */
 static int add_names(cn_model *model)
 {
     char buffer[64];
     int code = add_name(model, cn__strdup("loss"));
-    for (int i = 0; code == 0 && model->n_outputs > 1 && i < model->n_outputs; i++) {
+    for (int i = 0; code == 0 && names_losses(model) && i < model->n_outputs; i++) {
         if (model->losses[i]) {
             code = add_name(model,
                             cn__printf("%s_loss", output_name(model, i, buffer, sizeof buffer)));
@@ -91,7 +113,7 @@ static int add_names(cn_model *model)
         const char *base = m->metric ? cn_metric_name(m->metric) : "metric";
         char *name =
             model->n_outputs > 1
-                ? cn__printf("%s_%s", output_name(model, m->output, buffer, sizeof buffer), base)
+                ? prefixed(model, output_name(model, m->output, buffer, sizeof buffer), base)
                 : cn__strdup(base);
         if (name && taken(model, name) && m->weighted) {
             char *longer =
@@ -154,7 +176,7 @@ int cn__model_scores(cn_model *model, cn_scores *scores)
     model->has_run = true;
     int n = 0;
     scores->values[n++] = mean_of(model->loss_total, model->loss_count);
-    for (int i = 0; model->n_outputs > 1 && i < model->n_outputs; i++) {
+    for (int i = 0; names_losses(model) && i < model->n_outputs; i++) {
         if (model->losses[i]) {
             scores->values[n++] = mean_of(model->output_total[i], model->output_count[i]);
         }
@@ -197,7 +219,7 @@ const char *cn_model_metrics_name(const cn_model *model, int index)
             return "compile_metrics";
         }
         int at = index - (model->n_metrics ? 1 : 0);
-        return model->has_run && model->n_outputs > 1 && at < model->n_names - model->n_metrics
+        return model->has_run && names_losses(model) && at < model->n_names - model->n_metrics
                    ? model->names[at]
                    : NULL;
     }
