@@ -252,8 +252,10 @@ int cn__step_minimize(cn_step *s, cn_tensor *loss)
     cn_tensor **grads = weights + MAX_WEIGHTS;
     int n = cn_layer_trainable_weights(&model->layer, weights, MAX_WEIGHTS);
     int code = n < 0 ? n : n > MAX_WEIGHTS ? cn__fail(CN_EVALUE, "fit: too many weights") : 0;
+    /* apply_gradients divides by the scale again. */
+    loss = n > 0 ? cn_optimizer_scale_loss(model->optimizer, loss) : loss;
     if (code == 0 && n) {
-        code = cn__gradients(1, &loss, NULL, n, weights, grads);
+        code = loss ? cn__gradients(1, &loss, NULL, n, weights, grads) : cn_error_code();
     }
     if (code == 0 && n) {
         code = cn_optimizer_apply_gradients(model->optimizer, n, grads, weights);
