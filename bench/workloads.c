@@ -3,6 +3,7 @@
 #include <cornu.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,19 @@
 #include <unistd.h>
 
 enum { CALLS = 3000, MAX_OUTPUT = 64 };
+
+/* Hidden units and filters, in percent of the workload's. */
+static int width = 100;
+
+/* Rows of a batch, 0: the workload's. */
+static int batch = 0;
+static bool predicts = true;
+
+static int wide(int n)
+{
+    int scaled = n * width / 100;
+    return scaled < 1 ? 1 : scaled;
+}
 
 typedef enum data_kind { FASHION, DIGITS, NOISE } data_kind;
 
@@ -28,8 +42,8 @@ typedef struct workload {
 static cn_model *build_w1(void)
 {
     cn_model *model = cn_sequential();
-    cn_model_add(model, cn_dense(512, .activation = "relu", .input_shape = {{784}}));
-    cn_model_add(model, cn_dense(512, .activation = "relu"));
+    cn_model_add(model, cn_dense(wide(512), .activation = "relu", .input_shape = {{784}}));
+    cn_model_add(model, cn_dense(wide(512), .activation = "relu"));
     cn_model_add(model, cn_dense(10, .activation = "softmax"));
     return model;
 }
@@ -37,10 +51,10 @@ static cn_model *build_w1(void)
 static cn_model *build_w2(void)
 {
     cn_model *model = cn_sequential();
-    cn_model_add(model, cn_conv2d(32, .kernel_size = {{3}}, .activation = "relu",
+    cn_model_add(model, cn_conv2d(wide(32), .kernel_size = {{3}}, .activation = "relu",
                                   .input_shape = {{28, 28, 1}}));
     cn_model_add(model, cn_max_pooling2d(.pool_size = {{2}}));
-    cn_model_add(model, cn_conv2d(64, .kernel_size = {{3}}, .activation = "relu"));
+    cn_model_add(model, cn_conv2d(wide(64), .kernel_size = {{3}}, .activation = "relu"));
     cn_model_add(model, cn_max_pooling2d(.pool_size = {{2}}));
     cn_model_add(model, cn_dropout(0.2));
     cn_model_add(model, cn_flatten());
@@ -51,21 +65,21 @@ static cn_model *build_w2(void)
 static cn_model *build_w3(void)
 {
     cn_model *model = cn_sequential();
-    cn_model_add(model, cn_conv2d(32, .kernel_size = {{3}}, .activation = "relu",
+    cn_model_add(model, cn_conv2d(wide(32), .kernel_size = {{3}}, .activation = "relu",
                                   .input_shape = {{28, 28, 1}}));
     cn_model_add(model, cn_max_pooling2d(.pool_size = {{2}}));
-    cn_model_add(model, cn_conv2d(64, .kernel_size = {{3}}, .activation = "relu"));
+    cn_model_add(model, cn_conv2d(wide(64), .kernel_size = {{3}}, .activation = "relu"));
     cn_model_add(model, cn_max_pooling2d(.pool_size = {{2}}));
-    cn_model_add(model, cn_conv2d(64, .kernel_size = {{3}}, .activation = "relu"));
+    cn_model_add(model, cn_conv2d(wide(64), .kernel_size = {{3}}, .activation = "relu"));
     cn_model_add(model, cn_flatten());
-    cn_model_add(model, cn_dense(64, .activation = "relu"));
+    cn_model_add(model, cn_dense(wide(64), .activation = "relu"));
     cn_model_add(model, cn_dense(10, .activation = "softmax"));
     return model;
 }
 
 static cn_tensor *normed(cn_tensor *x, int filters, int size, int stride, bool relu)
 {
-    x = cn_call(cn_conv2d(filters, .kernel_size = {{size}}, .strides = {{stride}},
+    x = cn_call(cn_conv2d(wide(filters), .kernel_size = {{size}}, .strides = {{stride}},
                           .padding = size == 3 ? "same" : "valid", .use_bias = false),
                 x);
     x = cn_call(cn_batch_normalization(), x);
@@ -165,16 +179,17 @@ static double floor_of(const char *program, const char *name, int threads)
 static int train(const workload *w, cn_model *model, cn_tensor *x, cn_tensor *y, int epochs,
                  const char *floor_program)
 {
-    int64_t steps = (cn_tensor_dim(x, 0) + w->batch - 1) / w->batch;
+    int64_t rows = batch ? batch : w->batch, steps = (cn_tensor_dim(x, 0) + rows - 1) / rows;
     double best = 1e9, floor = 1e9, accuracy = 0;
     for (int epoch = 0; epoch < epochs; epoch++) {
-        double ms = floor_of(floor_program, w->name, cn_num_threads());
+        bool comparable = !batch && width == 100; /* the floor is that of the workload as it is */
+        double ms = comparable ? floor_of(floor_program, w->name, cn_num_threads()) : 0;
         if (ms > 0 && ms * 1e-3 * (double)steps < floor) {
             floor = ms * 1e-3 * (double)steps;
         }
         double t = now();
         const cn_history *history =
-            cn_model_fit(model, x, y, .batch_size = w->batch, .epochs = 1, .verbose = 0);
+            cn_model_fit(model, x, y, .batch_size = rows, .epochs = 1, .verbose = 0);
         t = now() - t;
         if (!history) {
             return cn_error_code();
@@ -187,7 +202,9 @@ static int train(const workload *w, cn_model *model, cn_tensor *x, cn_tensor *y,
         }
     }
     printf("%s: epoch %.3f s", w->name, best);
-    if (floor < 1e9) {
+    if (batch || width != 100) {
+        printf(", batch %" PRId64 ", width %d %%", rows, width);
+    } else if (floor < 1e9) {
         printf(", floor %.3f s, ratio %.2f", floor, best / floor);
     } else {
         printf(", floor not measured (CORNU_FLOOR names its program)");
@@ -302,7 +319,7 @@ static int run(const workload *w, int epochs, const char *floor_program)
                                 .optimizer = cn_optimizer_adam(.learning_rate = w->learning_rate),
                                 .metrics = {{"accuracy"}});
     code = code < 0 ? code : train(w, model, x, y, epochs, floor_program);
-    return code < 0 ? code : predictions(model, x);
+    return code < 0 || !predicts ? code : predictions(model, x);
 }
 
 /* Each in a process of its own, so that the peaks of memory are theirs. */
@@ -347,10 +364,18 @@ int main(int argc, char **argv)
         any = any || known;
         if (!strcmp(argv[i], "--epochs") && number) {
             epochs = atoi(argv[++i]);
+        } else if (!strcmp(argv[i], "--batch") && number) {
+            batch = atoi(argv[++i]);
+        } else if (!strcmp(argv[i], "--width") && number) {
+            width = atoi(argv[++i]);
+        } else if (!strcmp(argv[i], "--no-predict")) {
+            predicts = false;
         } else if (!strcmp(argv[i], "--threads") && number) {
             cn_set_num_threads(atoi(argv[++i]));
         } else if (!known) {
-            fprintf(stderr, "usage: workloads W1|W2|W3|W6 ... [--epochs N] [--threads N]\n");
+            fprintf(stderr,
+                    "usage: workloads W1|W2|W3|W6 ... [--epochs N] [--threads N] [--batch N] "
+                    "[--width PERCENT] [--no-predict]\n");
             return 1;
         }
     }
