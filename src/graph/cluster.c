@@ -30,6 +30,7 @@ static int list_readers(cn__fuser *f)
 {
     cn__program *p = f->p;
     int64_t total = 0;
+    f->n_values = p->n_values;
     f->first = cn__calloc((size_t)p->n_values + 2, sizeof *f->first);
     for (int pass = 0; f->first && pass < 2; pass++) {
         for (int64_t i = 0; i < p->n_insts; i++) {

@@ -18,6 +18,7 @@ typedef struct cn__cluster {
 
 typedef struct cn__fuser {
     cn__program *p;
+    int64_t n_values; /* of the program when the readers were listed */
     int64_t words;    /* of a bit set over instructions */
     uint64_t *before; /* n_insts sets: what an instruction depends on */
     uint64_t *after;  /* n_insts sets: what depends on it */

@@ -24,6 +24,9 @@ static bool is_cheap(const cn__op *op)
 static bool is_kept(const cn__fuser *f, int v, int self)
 {
     const cn__value *value = &f->p->values[v];
+    if (v >= f->n_values) {
+        return false; /* a copy itself, which will be inside its reader */
+    }
     if (value->producer < 0 || f->cluster_of[value->producer] != self || value->output) {
         return true;
     }
@@ -43,8 +46,8 @@ static bool can_copy(const cn__fuser *f, int v, int self, int *steps)
     const cn__value *value = &p->values[v];
     const cn__inst *inst = &p->insts[value->producer];
     int64_t bytes = 0; /* of whole arrays, an element */
-    if (++*steps > MOST_STEPS || !is_cheap(inst->op) || value->dtype != CN_FLOAT32 ||
-        !value->batched) {
+    if (v >= f->n_values || ++*steps > MOST_STEPS || !is_cheap(inst->op) ||
+        value->dtype != CN_FLOAT32 || !value->batched) {
         return false;
     }
     for (int k = 0; k < inst->n_in; k++) {
