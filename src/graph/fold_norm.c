@@ -75,9 +75,8 @@ static int fold(cn__program *p, int64_t i)
     if (multiply < 0) {
         return 0;
     }
-    int end = multiply;
     int shift = reader_with_row(p, p->insts[multiply].out[0], &cn__op_add, n, &beta);
-    end = shift < 0 ? multiply : shift;
+    int end = shift < 0 ? multiply : shift;
     int scaled = compute(p, &cn__op_multiply, weight, factor, weight);
     int offset = scaled < 0 ? scaled
                  : add < 0  ? compute(p, &cn__op_negative, mean, -1, mean)

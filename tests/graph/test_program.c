@@ -227,7 +227,8 @@ static void passes_off(void **state)
     (void)state;
     static outcome full, other;
     static const char *const settings[] = {
-        "none", "-simplify", "-dense", "-elementwise", "-updates", "-adam", "-dense,-elementwise"};
+        "none",  "-simplify",           "-dense",       "-elementwise", "-updates",
+        "-adam", "-dense,-elementwise", "-sums,-copies"};
     char text[400];
     for (uint32_t seed = 0; seed < 220; seed++) {
         recipe r = invent(seed);

@@ -1,5 +1,6 @@
-/* Predictions with what depends on weights only made once: folded normalizations, packed kernels;
- * and made again when a weight changes. */
+/* Normalized networks: training in few passes over memory, the same as with the planner's passes
+ * off; and predictions with what depends on weights only made once (folded normalizations, packed
+ * kernels), and made again when a weight changes. */
 #include <cornu.h>
 
 #include <math.h>
@@ -83,9 +84,69 @@ static void test_assigned(void **state)
     }
 }
 
+/* x + norm(conv(relu(norm(conv(x))))), which shares gradients between the branches. */
+static cn_model *make_residual(int channels)
+{
+    cn_set_random_seed(9);
+    cn_tensor *in = cn_input(.shape = {{7, 6, 2}});
+    cn_tensor *x = cn_call(
+        cn_conv2d(channels, .kernel_size = {{3}}, .padding = "same", .use_bias = false), in);
+    cn_tensor *y = cn_call(cn_batch_normalization(), x);
+    y = cn_call(cn_activation_layer("relu"), y);
+    y = cn_call(cn_conv2d(channels, .kernel_size = {{3}}, .padding = "same"), y);
+    y = cn_call(cn_batch_normalization(.scale = false), y);
+    y = cn_call(cn_activation_layer("tanh"), cn_call(cn_add_layer(), x, y));
+    y = cn_call(cn_layer_normalization(), y);
+    y = cn_call(cn_global_average_pooling2d(), y);
+    cn_model *model = cn_functional(.inputs = {{in}}, .outputs = {{cn_call(cn_dense(2), y)}});
+    cn_model_compile(model, .optimizer = cn_optimizer_sgd(.learning_rate = 0.1), .loss = "mse");
+    return model;
+}
+
+static void train(cn_model *model, const char *passes, cn_tensor *x, cn_tensor *y)
+{
+    setenv("CORNU_PLAN", passes, 1);
+    for (int step = 0; step < 4; step++) {
+        cn_model_train_on_batch(model, x, y);
+    }
+    unsetenv("CORNU_PLAN");
+    assert_null(cn_error());
+}
+
+static void test_training(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"", "-copies", "-sums", "-elementwise", "-conv"};
+    for (int c = 1; c <= 20; c += 6) {
+        cn_scope scope = cn_scope_begin();
+        cn_tensor *x = cn_random_normal(.shape = {{37, 7, 6, 2}}, .mean = 3, .seed = 7);
+        cn_tensor *y = cn_random_normal(.shape = {{37, 2}}, .seed = 8), *a[32], *b[32];
+        cn_model *plain = make_residual(c);
+        train(plain, "none", x, y);
+        int n = cn_model_weights(plain, a, 32);
+        for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {
+            cn_model *model = make_residual(c);
+            train(model, settings[k], x, y);
+            assert_int_equal(cn_model_weights(model, b, 32), n);
+            for (int w = 0; w < n; w++) {
+                const float *got = cn_tensor_floats(b[w]), *want = cn_tensor_floats(a[w]);
+                for (int64_t i = 0; i < cn_tensor_size(a[w]); i++) {
+                    /* Sums of some thousand roundings, over four steps. */
+                    if (!(fabsf(got[i] - want[i]) <= 1e-4f)) {
+                        fail_msg("%d channels, CORNU_PLAN=%s, weight %d: %.8g and %.8g", c,
+                                 settings[k], w, (double)got[i], (double)want[i]);
+                    }
+                }
+            }
+        }
+        cn_scope_end(scope);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_folded),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_training),
+                                       cmocka_unit_test(test_folded),
                                        cmocka_unit_test(test_assigned)};
-    return cmocka_run_group_tests_name("steady", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("normalized", tests, NULL, NULL);
 }
