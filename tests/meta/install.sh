@@ -1,8 +1,9 @@
 #!/bin/sh
-# Installs a build into an empty folder and builds a small program outside the tree, by pkg-config and by find_package.
-# Usage: install.sh CMAKE BUILD_DIR COMPILER
+# Installs a build into an empty folder and builds programs outside the tree: a small one by pkg-config and by
+# find_package, and those of docs/adding.md, which have a class of their own of every kind.
+# Usage: install.sh CMAKE BUILD_DIR COMPILER run|compile SOURCE_DIR
 set -eu
-cmake=$1 build=$2 compiler=$3
+cmake=$1 build=$2 compiler=$3 mode=$4 source=$5
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$cmake" --install "$build" --prefix "$work/usr" >"$work/log" || { cat "$work/log"; exit 1; }
@@ -52,4 +53,6 @@ END
 "$cmake" --build out >log || { cat log; exit 1; }
 ./out/user && ./out/user-static
 "$prefix/bin/cornu" version >/dev/null
+sh "$source/tests/meta/snippets.sh" "$mode" "$compiler" "$(pkg-config --cflags --libs cornu) -Wl,-rpath,$lib" \
+  "$source/docs/adding.md"
 echo "installed, and used by pkg-config and by find_package"
