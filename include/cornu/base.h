@@ -194,7 +194,7 @@ CN_API void *cn_keep_object(void *object);
  */
 CN_API void *cn_hold_object(void *object);
 /* Ends an object early: takes it out of its scope or, if it is in none, takes one hold back. NULL
- * is fine. */
+ * is fine. A layer's build or call may not free the layer, its weights or its inputs: CN_ESTATE. */
 CN_API void cn_free(void *object);
 #if defined(__GNUC__) && !defined(__cplusplus)
 #define cn_keep(object) ((__typeof__(object))cn_keep_object(object))

@@ -214,9 +214,22 @@ void *cn_hold_object(void *object)
 void cn_free(void *pointer)
 {
     cn__object *object = pointer;
-    if (object) {
+    if (object && atomic_load(&object->pins) > 0) {
+        cn__fail(
+            CN_ESTATE,
+            "cn_free: the %s belongs to the layer or to its caller, and is in use by this call",
+            cn__kind_name(object->kind));
+    } else if (object) {
         unlink_object(object);
         cn__unref(object);
+    }
+}
+
+void cn__pin(void *pointer, int delta)
+{
+    cn__object *object = pointer;
+    if (object) {
+        atomic_fetch_add(&object->pins, delta);
     }
 }
 

@@ -38,6 +38,7 @@ typedef struct cn__object_type {
 typedef struct cn__object {
     unsigned char kind;
     atomic_int refs;
+    atomic_int pins; /* calls that use it and rely on its owners: cn_free refuses meanwhile */
     const cn__object_type *type;
     struct cn__scope_record *scope; /* the scope that owns one reference, or NULL */
     struct cn__object *previous, *next;
@@ -51,6 +52,8 @@ void *cn__object_new_owned(const cn__object_type *type, size_t bytes);
 /* Internal counting: one more owner, one less. Return the object; NULL passes. */
 void *cn__ref(void *object);
 void cn__unref(void *object);
+/* One pin more (1) or less (-1); NULL passes. */
+void cn__pin(void *object, int delta);
 /* The kind of an identifier's object, or 0 if it is a name, JSON or NULL. */
 int cn__identifier_kind(cn_identifier identifier);
 /* Gives an object that is in no scope to the innermost one, with the caller's reference; returns

@@ -130,7 +130,9 @@ static int run_build(cn_layer *layer, const cn_shape *inputs)
         return 0;
     }
     cn_scope scope = cn_scope_begin();
+    cn__pin(layer, 1);
     int code = class->build(layer, inputs, layer->n_input_shapes);
+    cn__pin(layer, -1);
     cn_scope_end(scope);
     if (cn__pending()) {
         return cn_error_code();

@@ -239,6 +239,18 @@ static int separate_outputs(running *r, cn_tensor *const *given)
     return 0;
 }
 
+/* What a user's call function must leave alone: the layer, its weights and its inputs. */
+static void pin_all(const running *r, int n_weights, int delta)
+{
+    cn__pin(r->layer, delta);
+    for (int i = 0; i < n_weights; i++) {
+        cn__pin(r->layer->weights[i], delta);
+    }
+    for (int i = 0; i < r->n_in; i++) {
+        cn__pin(r->in[i], delta);
+    }
+}
+
 /* Runs the class's call function and checks what it gives. */
 static int run_call(running *r)
 {
@@ -249,9 +261,12 @@ static int run_call(running *r)
     args.outputs = more;
     args.max_outputs = CN__MAX_OUTPUTS - 1;
     args.n_outputs = &n_outputs;
+    int n_weights = (int)layer->n_weights; /* a call may add more */
     layer->depth++;
     nesting++;
+    pin_all(r, n_weights, 1);
     r->out[0] = cn__layer_class(layer)->call(layer, r->in, r->n_in, &args);
+    pin_all(r, n_weights, -1);
     nesting--;
     layer->depth--;
     if (cn__pending()) {

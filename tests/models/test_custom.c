@@ -478,6 +478,20 @@ static cn_tensor *frees(cn_layer *self, cn_tensor *const *in, int n, const cn_ca
     return cn_add(in[0], cn_layer_weight(self, 0));
 }
 
+/* What frees_wrongly frees: its input, its weight, itself. */
+static int freed;
+
+static cn_tensor *frees_wrongly(cn_layer *self, cn_tensor *const *in, int n,
+                                const cn_call_args *args)
+{
+    (void)n;
+    (void)args;
+    void *const all[] = {in[0], cn_layer_weight(self, 0), self, NULL};
+    cn_free(all[freed]);
+    return cn_add(in[0], cn_layer_weight(self, 0));
+}
+
+OWN_CLASS(robbing, "Robbing", .build = wrong_build, .call = frees_wrongly);
 OWN_CLASS(promising, "Promising", .call = pass, .compute_output_shape = promise);
 OWN_CLASS(rowless, "Rowless", .call = no_rows);
 OWN_CLASS(freeing, "Freeing", .build = wrong_build, .call = frees);
@@ -496,6 +510,21 @@ static void test_shapes(void **state)
     assert_null(cn_model_predict(model, x, .verbose = 0));
     expect_error("has no batch axis");
     wrong = 99;
+    static const char *const kinds[] = {"the tensor belongs", "the tensor belongs",
+                                        "the layer belongs"};
+    for (int what = 0; what < 3; what++) {
+        layer = cn_layer_new(&robbing, &own_defaults);
+        freed = what;
+        assert_null(cn_call(layer, x));
+        expect_error(kinds[what]);
+        model = cn_sequential(layer);
+        cn_model_compile(model, .optimizer = "sgd", .loss = "mse");
+        assert_null(cn_model_fit(model, x, x, .verbose = 0));
+        expect_error(kinds[what]);
+        freed = 3;
+        cn_model_fit(model, x, x, .verbose = 0);
+        must("after the mistake");
+    }
     layer = cn_layer_new(&freeing, &own_defaults);
     cn_tensor *sum = cn_call(layer, cn_zeros(1, 2));
     check_number(sum, 1, cn_tensor_item(cn_layer_weight(layer, 0), 1));
