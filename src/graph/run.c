@@ -366,12 +366,35 @@ static void run_worker(void *user, int worker, int workers)
     }
 }
 
+/* A call that others do not share is not cut either: a product with one row reads its weights
+ * fastest in long pieces. Its tasks have the same bits together as apart. */
+static bool run_uncut(walk *w, int g)
+{
+    const cn__group *group = &w->p->groups[g];
+    if (group->mode != CN__MODE_WHOLE || group->count != 1 || group->tasks < 2) {
+        return false;
+    }
+    const cn__planned *planned = &w->p->planned[group->first];
+    cn__call call = w->context->calls[group->first];
+    call.scratch = w->context->worker_scratch[0];
+    double start = w->timed ? seconds_now() : 0;
+    int code = planned->kernel->run(&call, 0, planned->units);
+    if (w->timed) {
+        w->context->seconds[group->first] += seconds_now() - start;
+    }
+    if (code < 0) {
+        note_failure(w, g, 0, code);
+    }
+    return true;
+}
+
 static void run_alone(walk *w)
 {
     void *scratch = w->context->worker_scratch[0];
     int first = w->first_stage < w->p->n_stages ? w->p->stages[w->first_stage].first : 0;
     for (int g = first; g < w->p->n_groups && atomic_load(&w->code) == 0; g++) {
-        for (int64_t t = 0; t < w->p->groups[g].tasks && atomic_load(&w->code) == 0; t++) {
+        bool done = run_uncut(w, g);
+        for (int64_t t = 0; !done && t < w->p->groups[g].tasks && atomic_load(&w->code) == 0; t++) {
             run_task(w, g, t, scratch);
         }
     }
