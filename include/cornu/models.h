@@ -195,7 +195,10 @@ typedef struct cn_fit_args {
     int64_t steps_per_epoch;       /* CN_NONE: all of the data */
     int64_t validation_steps;      /* CN_NONE: all */
     int64_t validation_batch_size; /* CN_NONE: batch_size */
-    int64_t validation_freq;       /* 1 */
+    int64_t validation_freq;       /* 1: validates after every so many epochs */
+    /* validation_freq as a list: validates after just these epochs, counted from 1. */
+    const int64_t *validation_epochs;
+    int n_validation_epochs;
     CN__END;
 } cn_fit_args;
 #define CN_FIT_DEFAULTS                                                                            \

@@ -8,13 +8,20 @@
 #include <cornu/arrays.h>
 #include <cornu/models.h>
 
-enum { CN__CLI_MAX_LIST = 32, CN__CLI_MAX_POSITIONAL = 2 };
+enum { CN__CLI_MAX_LIST = 32, CN__CLI_MAX_COUNTS = 1024, CN__CLI_MAX_POSITIONAL = 2 };
 
 /* The values of an option that may be repeated, in their order. */
 typedef struct cn__cli_texts {
     const char *v[CN__CLI_MAX_LIST];
     int n;
 } cn__cli_texts;
+
+/* A whole number, or a list of them: "3" or "[1, 4, 6]". */
+typedef struct cn__cli_counts {
+    bool is_list;
+    int n;
+    int64_t v[CN__CLI_MAX_COUNTS];
+} cn__cli_counts;
 
 /* The values of all options of all commands; a command reads those that it declares. Numbers that
  * were not given are CN_NONE, texts NULL. */
@@ -27,7 +34,8 @@ typedef struct cn__cli_values {
     const char *compile, *optimizer, *loss, *loss_weights, *metrics, *weighted_metrics;
     const char *class_weight;
     int64_t batch_size, epochs, initial_epoch, steps_per_epoch, steps, seed, verbose, line_length;
-    int64_t validation_steps, validation_batch_size, validation_freq;
+    int64_t validation_steps, validation_batch_size;
+    cn__cli_counts validation_freq;
     double validation_split;
     bool no_shuffle, json, expand_nested, show_trainable, help;
 } cn__cli_values;
@@ -37,6 +45,7 @@ typedef enum cn__cli_kind {
     CN__CLI_TEXT,   /* const char * */
     CN__CLI_LIST,   /* cn__cli_texts */
     CN__CLI_COUNT,  /* int64_t, not negative */
+    CN__CLI_COUNTS, /* cn__cli_counts, not negative */
     CN__CLI_DOUBLE, /* double */
     CN__CLI_HEADING /* no option: `name` stands above the options that follow */
 } cn__cli_kind;
@@ -138,7 +147,8 @@ bool cn__cli_ends(const char *text, const char *end);
 char *cn__cli_read_file(const char *path, size_t *size);
 /* Writes a text and a newline to a file, whole or not at all. */
 int cn__cli_write_text(const char *path, const char *text);
-/* CN_EIO if no file can be written there: found out before the work, not after it. */
+/* CN_EIO if no file can be written there: found out before the work, not after it. The option, as
+ * it is written, begins the message; NULL for an argument. */
 int cn__cli_check_writable(const char *option, const char *path);
 
 /* The model of values->positional[0], under the Keras of values->keras. */

@@ -65,7 +65,7 @@ static int convert_model(const cn__cli_values *v, const char *out)
 static int run(const cn__cli_values *v)
 {
     const char *in = v->positional[0], *out = v->positional[1];
-    if (cn__cli_format_missing(in) < 0 || cn__cli_check_save("OUT", out) < 0) {
+    if (cn__cli_format_missing(in) < 0 || cn__cli_check_save(NULL, out) < 0) {
         return cn_error_code();
     }
     if (!cn__cli_ends(in, ".npz")) {

@@ -33,7 +33,7 @@ static int run(const cn__cli_values *v)
     if (v->output && !cn__cli_ends(v->output, ".npz")) {
         return cn__fail(CN_EVALUE, "-o: expected a name that ends in .npz, got \"%s\"", v->output);
     }
-    if (cn__cli_check_writable("output", v->output) < 0) {
+    if (cn__cli_check_writable("-o", v->output) < 0) {
         return cn_error_code();
     }
     cn__cli_show_downloads();

@@ -43,8 +43,8 @@ int cn__cli_check_writable(const char *option, const char *path)
         /* A negative code takes the trial file away again. */
         cn__file_writer_end(&writer, CN_EIO);
     }
-    if (code < 0) {
-        cn__fail_context("--%s", option);
+    if (code < 0 && option) {
+        cn__fail_context("%s", option);
     }
     return code;
 }

@@ -20,8 +20,8 @@ static const cn__cli_option options[] = {
      "ends each validation after N batches"},
     {"validation-batch-size", 0, "N", CN__CLI_COUNT, CN__CLI_AT(validation_batch_size),
      "rows in a batch of validation (those of training)"},
-    {"validation-freq", 0, "N", CN__CLI_COUNT, CN__CLI_AT(validation_freq),
-     "validates after every N-th epoch (1)"},
+    {"validation-freq", 0, "N|LIST", CN__CLI_COUNTS, CN__CLI_AT(validation_freq),
+     "validates after every N-th epoch (1), or after the epochs of the list: [1, 4, 6]"},
     {"Compiling", 0, NULL, CN__CLI_HEADING, 0, NULL},
     CN__CLI_COMPILE_OPTIONS,
     {"Training", 0, NULL, CN__CLI_HEADING, 0, NULL},
@@ -74,8 +74,8 @@ static int check(const cn__cli_values *v)
     if (v->validation_sample_weight.n && !v->validation_x.n) {
         return cn__fail(CN_EVALUE, "--validation-sample-weight belongs to --validation-x");
     }
-    int code = cn__cli_check_save("save", v->save);
-    return code < 0 ? code : cn__cli_check_writable("history", v->history);
+    int code = cn__cli_check_save("--save", v->save);
+    return code < 0 ? code : cn__cli_check_writable("--history", v->history);
 }
 
 static int read_data(const cn__cli_values *v, cn_tensors *x, cn_tensors *y, cn_fit_args *args)
@@ -125,7 +125,12 @@ static int run(const cn__cli_values *v)
     args.steps_per_epoch = v->steps_per_epoch;
     args.validation_steps = v->validation_steps;
     args.validation_batch_size = v->validation_batch_size;
-    args.validation_freq = v->validation_freq;
+    if (v->validation_freq.is_list) {
+        args.validation_epochs = v->validation_freq.v;
+        args.n_validation_epochs = v->validation_freq.n;
+    } else {
+        args.validation_freq = v->validation_freq.v[0];
+    }
     if (check(v) < 0) {
         return cn_error_code();
     }

@@ -108,12 +108,14 @@ int cn__cli_check_save(const char *option, const char *path)
         return 0;
     }
     if (cn__cli_format_missing(path) < 0) {
-        cn__fail_context("--%s", option);
+        if (option) {
+            cn__fail_context("%s", option);
+        }
         return cn_error_code();
     }
     if (!cn__cli_ends(path, ".npz") && !cn__cli_ends(path, ".json")) {
-        return cn__fail(CN_EVALUE, "--%s: expected a name that ends in .npz or .json, got \"%s\"",
-                        option, path);
+        return cn__fail(CN_EVALUE, "%s%sexpected a name that ends in .npz or .json, got \"%s\"",
+                        option ? option : "", option ? ": " : "", path);
     }
     return cn__cli_check_writable(option, path);
 }

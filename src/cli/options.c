@@ -94,6 +94,31 @@ static int read_count(const cn__cli_option *o, const char *text, int64_t *out)
     return 0;
 }
 
+/* "3", or "[1, 4, 6]" in the form of a Python or JSON list. */
+static int read_counts(const cn__cli_option *o, const char *text, cn__cli_counts *out)
+{
+    const char *at = text + strspn(text, " ");
+    *out = (cn__cli_counts){.is_list = *at == '['};
+    at += out->is_list;
+    do {
+        char *end;
+        errno = 0;
+        long long value = strtoll(at, &end, 10);
+        if (end == at || errno || value < 0 || out->n == CN__CLI_MAX_COUNTS) {
+            break;
+        }
+        out->v[out->n++] = value;
+        at = end + strspn(end, " ");
+    } while (out->is_list && *at == ',' && *++at);
+    bool closed = !out->is_list || *at++ == ']';
+    if (out->n == 0 || !closed || at[strspn(at, " ")]) {
+        return cn__fail(CN_EVALUE,
+                        "--%s: expected a whole number from 0 or a list of them, got \"%s\"",
+                        o->name, text);
+    }
+    return 0;
+}
+
 static int read_double(const cn__cli_option *o, const char *text, double *out)
 {
     char *end;
@@ -112,6 +137,7 @@ static int take(const cn__cli_option *o, const char *text, cn__cli_values *value
     case CN__CLI_FLAG: *(bool *)at = true; return 0;
     case CN__CLI_TEXT: *(const char **)at = text; return 0;
     case CN__CLI_COUNT: return read_count(o, text, at);
+    case CN__CLI_COUNTS: return read_counts(o, text, at);
     case CN__CLI_DOUBLE: return read_double(o, text, at);
     case CN__CLI_HEADING: return 0;
     case CN__CLI_LIST:
@@ -195,7 +221,7 @@ int cn__cli_parse(const cn__cli_command *command, int argc, char **argv, cn__cli
                                .verbose = 1,
                                .validation_steps = CN_NONE,
                                .validation_batch_size = CN_NONE,
-                               .validation_freq = 1};
+                               .validation_freq = {.n = 1, .v = {1}}};
     struct option options[MAX_OPTIONS + 1];
     char letters[2 * MAX_OPTIONS + 4];
     int n = make_tables(command, options, letters);
@@ -217,10 +243,10 @@ int cn__cli_parse(const cn__cli_command *command, int argc, char **argv, cn__cli
     values->n_positional = argc - optind;
     if (values->n_positional < command->min_positional ||
         values->n_positional > command->max_positional) {
-        return cn__fail(CN_EVALUE, "%s (usage: cornu %s %s)",
+        return cn__fail(CN_EVALUE, "%s (usage: cornu %s%s%s)",
                         values->n_positional < command->min_positional ? "an argument is missing"
                                                                        : "too many arguments",
-                        command->name, command->usage);
+                        command->name, *command->usage ? " " : "", command->usage);
     }
     for (int i = 0; i < values->n_positional; i++) {
         values->positional[i] = argv[optind + i];

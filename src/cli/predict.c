@@ -94,7 +94,7 @@ static int run(const cn__cli_values *v)
     args.verbose = 0;
     args.outputs = outputs + 1;
     cn__cli_show_downloads();
-    int code = cn__cli_check_writable("output", v->output);
+    int code = cn__cli_check_writable("-o", v->output);
     cn_model *model = code < 0 ? NULL : cn__cli_load_model(v);
     if (!model) {
         return cn_error_code();

@@ -48,14 +48,23 @@ static bool is_name(const char *text)
     return n > 0 && n <= 128;
 }
 
+static void wrong_name(cn__kind kind, const char *what)
+{
+    const char *word = cn__kind_name(kind);
+    bool is_function = kind == CN__LOSS || kind == CN__METRIC || kind == CN__ACTIVATION ||
+                       kind == CN__INITIALIZER || kind == CN__REGULARIZER || kind == CN__CONSTRAINT;
+    cn__fail(CN_ETYPE,
+             "%s: expected a%s %s's name (at most 128 letters, digits and underscores), JSON or an "
+             "object%s%s%s",
+             what ? what : word, strchr("aeiou", word[0]) ? "n" : "", word,
+             is_function ? ". A function of your own is wrapped by cn_" : "",
+             is_function ? word : "", is_function ? "_from()" : "");
+}
+
 static void *resolve_name(cn__kind kind, const char *name, const char *what)
 {
     if (!is_name(name)) {
-        cn__fail(CN_ETYPE,
-                 "%s: expected a %s's name (at most 128 letters, digits and underscores), JSON or "
-                 "an object. A "
-                 "function of your own is wrapped by cn_%s_from()",
-                 what ? what : cn__kind_name(kind), cn__kind_name(kind), cn__kind_name(kind));
+        wrong_name(kind, what);
         return NULL;
     }
     const char *point = strrchr(name, '.');

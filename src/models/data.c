@@ -72,9 +72,15 @@ static int check_lengths(cn__feed *feed, const cn_model *model, const cn_tensors
     return sizes && same ? 0 : cn_error_code();
 }
 
-/* Targets for every output that has a loss. */
-static int check_targets(const cn__feed *feed, const cn_model *model)
+/* Targets for every output that has a loss, and none that no output would be compared with; a step
+ * of the user's own takes what it likes. */
+static int check_targets(const cn__feed *feed, const cn_model *model, cn__phase phase)
 {
+    if (model->graph && !model->steps[phase].body && feed->n_y > model->n_outputs) {
+        return cn__fail(CN_EVALUE,
+                        "Layer \"%s\" has %d output(s), but it received %d target tensors.",
+                        model->layer.base.name, model->n_outputs, feed->n_y);
+    }
     for (int i = 0; i < CN__MODEL_MAX_IO; i++) {
         if (!model->losses[i] || i < feed->n_y) {
             continue;
@@ -184,7 +190,7 @@ int cn__feed_make(cn__feed *feed, cn_model *model, cn__phase phase, const cn_ten
                         model->layer.base.name, model->n_inputs, feed->n_x);
     }
     if (code == 0 && phase != CN__PREDICT) {
-        code = check_targets(feed, model);
+        code = check_targets(feed, model, phase);
     }
     if (code == 0 && feed->rows == 0) {
         code = cn__fail(CN_EVALUE, "Expected input data to be non-empty.");

@@ -93,6 +93,7 @@ cn_scores cn_model_evaluate_with(cn_model *model, cn_tensors x, cn_tensors y,
     cn__progress bar;
     int verbose = cn__verbosity(args.verbose), keras = model->layer.base.keras;
     int code = cn__check_batch_size(batch);
+    code = code < 0 ? code : cn__check_steps("steps", args.steps);
     code =
         code < 0 ? code : cn__feed_make(&feed, model, CN__TEST, &x, &y, &args.sample_weight, NULL);
     if (code < 0) {

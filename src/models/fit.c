@@ -103,11 +103,17 @@ static int check_arguments(fit *f)
     f->validation_batch = a->validation_batch_size == CN_NONE ? f->batch : a->validation_batch_size;
     int code = cn__check_batch_size(f->batch);
     code = code < 0 ? code : cn__check_batch_size(f->validation_batch);
+    code = code < 0 ? code : cn__check_steps("validation_steps", a->validation_steps);
     if (code == 0 && a->validation_freq < 1) {
         code = cn__fail(CN_EVALUE, "validation_freq: expected a positive number, got %" PRId64,
                         a->validation_freq);
     }
-    if (code == 0 && a->steps_per_epoch != CN_NONE && a->steps_per_epoch < 1) {
+    if (code == 0 && a->n_validation_epochs && !a->validation_epochs) {
+        code = cn__fail(CN_EVALUE, "validation_epochs: expected %d epochs, got NULL",
+                        a->n_validation_epochs);
+    }
+    if (code == 0 && a->steps_per_epoch != CN_NONE && a->steps_per_epoch != -1 &&
+        a->steps_per_epoch < 1) {
         code = cn__fail(CN_EVALUE,
                         "steps_per_epoch must be positive, None or -1. Received %" PRId64
                         ". See `Model.fit`.",
@@ -199,9 +205,20 @@ static int run_batches(fit *f, cn_logs *logs)
     return code;
 }
 
+/* Whether the epoch, counted from 0, ends with a validation. */
+static bool is_validated(const fit *f, int64_t epoch)
+{
+    const cn_fit_args *a = &f->args;
+    bool listed = a->n_validation_epochs == 0 && (epoch + 1) % a->validation_freq == 0;
+    for (int i = 0; i < a->n_validation_epochs; i++) {
+        listed = listed || a->validation_epochs[i] == epoch + 1;
+    }
+    return f->validates && listed;
+}
+
 static int validate(fit *f, int64_t epoch, cn_logs *logs)
 {
-    if (!f->validates || (epoch + 1) % f->args.validation_freq) {
+    if (!is_validated(f, epoch)) {
         return 0;
     }
     cn_logs scores = {0};
@@ -310,7 +327,7 @@ static int start(fit *f, cn_tensors *x, cn_tensors *y)
         f->validation_batch = f->validation.rows;
     }
     f->pass_batches = f->position = (f->feed.rows + f->batch - 1) / f->batch;
-    f->steps = f->args.steps_per_epoch != CN_NONE ? f->args.steps_per_epoch : f->pass_batches;
+    f->steps = f->args.steps_per_epoch > 0 ? f->args.steps_per_epoch : f->pass_batches;
     if (f->args.shuffle) {
         f->order = cn__malloc((size_t)f->feed.rows * sizeof *f->order);
         if (!f->order) {

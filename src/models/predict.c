@@ -13,6 +13,14 @@ static int64_t batch_or_default(int64_t batch)
     return batch == CN_NONE ? 32 : batch;
 }
 
+int cn__check_steps(const char *name, int64_t steps)
+{
+    if (steps == 0) {
+        return cn__fail(CN_EVALUE, "%s must be positive, None or -1. Received 0.", name);
+    }
+    return 0;
+}
+
 int cn__check_batch_size(int64_t batch)
 {
     if (batch < 1) {
@@ -51,7 +59,7 @@ cn_tensor *cn_model_predict_with(cn_model *model, cn_tensors x, const cn_predict
     memcpy(&args, given, given->size);
     int64_t batch = batch_or_default(args.batch_size);
     cn__feed feed;
-    if (cn__check_batch_size(batch) < 0 ||
+    if (cn__check_batch_size(batch) < 0 || cn__check_steps("steps", args.steps) < 0 ||
         cn__feed_make(&feed, model, CN__PREDICT, &x, NULL, NULL, NULL) < 0) {
         return NULL;
     }

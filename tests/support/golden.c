@@ -89,12 +89,14 @@ int golden_each(const char *kind, const char *prefix,
     }
     int done = 0, passed = 0;
     json_t *cases = json_object_get(index, "cases"), *entry;
+    const char *only = getenv("CORNU_TEST_CASE");
     size_t i;
     assert_true(json_array_size(cases) > 0);
     json_array_foreach(cases, i, entry)
     {
         const char *name = json_string_value(json_object_get(entry, "name"));
-        if (prefix && strncmp(name, prefix, strlen(prefix)) != 0) {
+        if ((prefix && strncmp(name, prefix, strlen(prefix)) != 0) ||
+            (only && strncmp(name, only, strlen(only)) != 0)) {
             continue;
         }
         if (run_case(kind, entry, check, user)) {
