@@ -83,29 +83,39 @@ static int output_index(const cn_model *model, const cn_compile_args *args, int 
                     model->layer.base.name, args->output_names[i] ? args->output_names[i] : "");
 }
 
+/* The metrics of one output: those of the list for all, then those of its own. */
+static int set_metrics_of(cn_model *model, const cn_compile_args *args, int output, bool weighted)
+{
+    const cn_identifiers *all = weighted ? &args->weighted_metrics : &args->metrics;
+    const cn_identifiers *of = weighted ? args->weighted_metrics_of : args->metrics_of;
+    int code = 0;
+    for (int i = 0; code == 0 && i < 32 && all->v[i]; i++) {
+        code = add_metric(model, all->v[i], output, weighted);
+    }
+    for (int entry = 0; entry < 8; entry++) {
+        if (!of[entry].v[0]) {
+            continue;
+        }
+        int about = output_index(model, args, entry);
+        if (about < 0) {
+            return about;
+        }
+        for (int i = 0; code == 0 && about == output && i < 32 && of[entry].v[i]; i++) {
+            code = add_metric(model, of[entry].v[i], output, weighted);
+        }
+    }
+    return code;
+}
+
+/* Keras 3 has the weighted metrics of all outputs behind all others; before it each output had its
+ * own behind its others. */
 static int set_metrics(cn_model *model, const cn_compile_args *args)
 {
     int outputs = model->n_outputs > 0 ? model->n_outputs : 1, code = 0;
-    for (int weighted = 0; weighted < 2; weighted++) {
-        const cn_identifiers *all = weighted ? &args->weighted_metrics : &args->metrics;
-        const cn_identifiers *of = weighted ? args->weighted_metrics_of : args->metrics_of;
-        for (int output = 0; output < outputs; output++) {
-            for (int i = 0; code == 0 && i < 32 && all->v[i]; i++) {
-                code = add_metric(model, all->v[i], output, weighted);
-            }
-            for (int entry = 0; entry < 8; entry++) {
-                if (!of[entry].v[0]) {
-                    continue;
-                }
-                int about = output_index(model, args, entry);
-                if (about < 0) {
-                    return about;
-                }
-                for (int i = 0; code == 0 && about == output && i < 32 && of[entry].v[i]; i++) {
-                    code = add_metric(model, of[entry].v[i], output, weighted);
-                }
-            }
-        }
+    bool three = cn__is_keras3(model->layer.base.keras);
+    for (int i = 0; code == 0 && i < 2 * outputs; i++) {
+        code = set_metrics_of(model, args, three ? i % outputs : i / 2,
+                              three ? i >= outputs : i % 2 == 1);
     }
     return code;
 }

@@ -169,9 +169,9 @@ static int read_metrics(texts *t, const cn_model *model, const json_t *value, cn
         nested = nested || json_is_array(json_array_get(value, i));
     }
     /* With one list an output; for a single output [[…]] is the same as […]. A flat list for
-     * several outputs of as many entries gives one to each, as Keras reads it. */
-    bool one_each = json_is_array(value) && model->n_outputs > 1 &&
-                    (int)json_array_size(value) == model->n_outputs;
+     * several outputs of as many entries gives one to each in Keras 3, all to each before. */
+    bool one_each = cn__is_keras3(model->layer.base.keras) && json_is_array(value) &&
+                    model->n_outputs > 1 && (int)json_array_size(value) == model->n_outputs;
     if (!nested && !one_each) {
         return read_list(t, value, all, what);
     }
