@@ -20,10 +20,9 @@ static int by_size(const void *a, const void *b)
 }
 
 /* The given thresholds, sorted, between the ends. */
-static int init_given(cn__confusion *c, const cn_floats *given, int n)
+static int init_given(cn__confusion *c, cn_floats *given, int n)
 {
-    double sorted[32];
-    memcpy(sorted, given->v, sizeof sorted);
+    double *sorted = given->v;
     qsort(sorted, (size_t)n, sizeof *sorted, by_size);
     int code = cn__confusion_init_even(c, n + 2, true);
     bool even = code == 0;
@@ -70,6 +69,9 @@ static int init(cn_metric *self)
     }
     a->thresholds.n = given;
     a->label_weights.n = cn__floats_count(&a->label_weights);
+    for (int i = 0; i < a->label_weights.n; i++) {
+        a->label_weights.v[i] = (float)a->label_weights.v[i]; /* a float32 tensor in Keras */
+    }
     a->num_thresholds = c->n;
     c->multi_label = a->multi_label;
     c->label_weights = a->label_weights;

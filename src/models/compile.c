@@ -83,9 +83,8 @@ static int output_index(const cn_model *model, const cn_compile_args *args, int 
                     model->layer.base.name, args->output_names[i] ? args->output_names[i] : "");
 }
 
-/* The metrics of one output: those for all outputs, then its own. */
-static int set_output_metrics(cn_model *model, const cn_compile_args *args, int output,
-                              bool weighted)
+/* The metrics of one output: those of the list for all, then those of its own. */
+static int set_metrics_of(cn_model *model, const cn_compile_args *args, int output, bool weighted)
 {
     const cn_identifiers *all = weighted ? &args->weighted_metrics : &args->metrics;
     const cn_identifiers *of = weighted ? args->weighted_metrics_of : args->metrics_of;
@@ -93,7 +92,7 @@ static int set_output_metrics(cn_model *model, const cn_compile_args *args, int 
     for (int i = 0; code == 0 && i < 32 && all->v[i]; i++) {
         code = add_metric(model, all->v[i], output, weighted);
     }
-    for (int entry = 0; code == 0 && entry < 8; entry++) {
+    for (int entry = 0; entry < 8; entry++) {
         if (!of[entry].v[0]) {
             continue;
         }
@@ -108,15 +107,15 @@ static int set_output_metrics(cn_model *model, const cn_compile_args *args, int 
     return code;
 }
 
-/* tf.keras goes output by output; the others through all plain metrics before the weighted ones. */
+/* Keras 3 has the weighted metrics of all outputs behind all others; before it each output had its
+ * own behind its others. */
 static int set_metrics(cn_model *model, const cn_compile_args *args)
 {
     int outputs = model->n_outputs > 0 ? model->n_outputs : 1, code = 0;
-    int keras = model->layer.base.keras;
-    bool by_output = !cn__is_keras3(keras) && !cn__is_multi_backend(keras);
+    bool three = cn__is_keras3(model->layer.base.keras);
     for (int i = 0; code == 0 && i < 2 * outputs; i++) {
-        int output = by_output ? i / 2 : i % outputs;
-        code = set_output_metrics(model, args, output, by_output ? i % 2 : i / outputs);
+        code = set_metrics_of(model, args, three ? i % outputs : i / 2,
+                              three ? i >= outputs : i % 2 == 1);
     }
     return code;
 }

@@ -169,7 +169,7 @@ static int read_metrics(texts *t, const cn_model *model, const json_t *value, cn
         nested = nested || json_is_array(json_array_get(value, i));
     }
     /* With one list an output; for a single output [[…]] is the same as […]. A flat list for
-     * several outputs of as many entries gives one to each in Keras 3, and all to each before. */
+     * several outputs of as many entries gives one to each in Keras 3, all to each before. */
     bool one_each = cn__is_keras3(model->layer.base.keras) && json_is_array(value) &&
                     model->n_outputs > 1 && (int)json_array_size(value) == model->n_outputs;
     if (!nested && !one_each) {

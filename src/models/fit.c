@@ -15,7 +15,7 @@ typedef struct fit {
     cn_model *model;
     cn_fit_args args;
     cn__feed feed, validation;
-    bool validates;
+    bool validates; /* until the validation data have run out */
     int64_t batch, validation_batch, steps;
     int64_t pass_batches,
         position;   /* batches in one pass over the data, and those of it that were taken */
@@ -226,6 +226,12 @@ static int validate(fit *f, int64_t epoch, cn_logs *logs)
                                  f->args.validation_steps, &f->hooks, NULL, &scores);
     code = code < 0 ? code : cn__logs_merge(logs, &scores, "val_");
     cn__logs_free(&scores);
+    /* tf.keras goes on with the iterator of the first validation, which has nothing left where
+     * validation_steps asks for more than there is. */
+    int64_t batches = (f->validation.rows + f->validation_batch - 1) / f->validation_batch;
+    if (f->keras >= 204 && !cn__is_keras3(f->keras) && f->args.validation_steps > batches) {
+        f->validates = false;
+    }
     return code;
 }
 

@@ -29,6 +29,15 @@ int cn__model_reset_metrics(cn_model *model)
     return code < 0 ? code : cn__own_reset(model);
 }
 
+bool cn__model_logs_outputs(const cn_model *model)
+{
+    int losses = 0;
+    for (int i = 0; i < model->n_outputs && i < CN__MODEL_MAX_IO; i++) {
+        losses += model->losses[i] != NULL;
+    }
+    return model->n_outputs > 1 && (losses > 1 || !cn__is_keras3(model->layer.base.keras));
+}
+
 static bool taken(const cn_model *model, const char *name)
 {
     for (int i = 0; i < model->n_names; i++) {
@@ -74,26 +83,15 @@ static int add_layer_names(cn_model *model)
     return code;
 }
 
-/* Whether the losses of the outputs have names of their own: Keras 3 counts losses, Keras 2
- * outputs.
- */
-static bool names_losses(const cn_model *model)
-{
-    int n = 0;
-    for (int i = 0; i < model->n_outputs; i++) {
-        n += model->losses[i] != NULL;
-    }
-    return model->n_outputs > 1 && (n > 1 || !cn__is_keras3(model->layer.base.keras));
-}
-
-/* A metric's name after its output's. A metric of a Keras 2 file has that in its own name, since
- * compiling renamed it before it was saved. */
-static char *prefixed(const cn_model *model, const char *output, const char *base)
+/* Training in tf.keras puts the output's name into the metric itself, whose config has it from then
+ * on: a model that is read goes on under the same names. */
+static bool is_prefixed(const cn_model *model, const cn__model_metric *m, const char *name,
+                        const char *output)
 {
     size_t n = strlen(output);
-    bool twice =
-        !cn__is_keras3(model->layer.base.keras) && !strncmp(base, output, n) && base[n] == '_';
-    return twice ? cn__strdup(base) : cn__printf("%s_%s", output, base);
+    bool from_config = !cn__identifier_kind(m->identifier) && *(const char *)m->identifier == '{';
+    return from_config && !cn__is_keras3(model->layer.base.keras) &&
+           strncmp(name, output, n) == 0 && name[n] == '_';
 }
 
 /* loss, one loss an output if there are several, then the metrics; a name that is taken gets
@@ -102,7 +100,7 @@ static int add_names(cn_model *model)
 {
     char buffer[64];
     int code = add_name(model, cn__strdup("loss"));
-    for (int i = 0; code == 0 && names_losses(model) && i < model->n_outputs; i++) {
+    for (int i = 0; code == 0 && cn__model_logs_outputs(model) && i < model->n_outputs; i++) {
         if (model->losses[i]) {
             code = add_name(model,
                             cn__printf("%s_loss", output_name(model, i, buffer, sizeof buffer)));
@@ -111,16 +109,13 @@ static int add_names(cn_model *model)
     for (int i = 0; code == 0 && i < model->n_metrics; i++) {
         cn__model_metric *m = &model->metrics[i];
         const char *base = m->metric ? cn_metric_name(m->metric) : "metric";
-        char *name =
-            model->n_outputs > 1
-                ? prefixed(model, output_name(model, m->output, buffer, sizeof buffer), base)
-                : cn__strdup(base);
+        const char *output = output_name(model, m->output, buffer, sizeof buffer);
+        char *name = model->n_outputs > 1 && !is_prefixed(model, m, base, output)
+                         ? cn__printf("%s_%s", output, base)
+                         : cn__strdup(base);
         if (name && taken(model, name) && m->weighted) {
-            char *longer =
-                model->n_outputs > 1
-                    ? cn__printf("%s_weighted_%s",
-                                 output_name(model, m->output, buffer, sizeof buffer), base)
-                    : cn__printf("weighted_%s", base);
+            char *longer = model->n_outputs > 1 ? cn__printf("%s_weighted_%s", output, base)
+                                                : cn__printf("weighted_%s", base);
             cn__free_mem(name);
             name = longer;
         }
@@ -176,7 +171,7 @@ int cn__model_scores(cn_model *model, cn_scores *scores)
     model->has_run = true;
     int n = 0;
     scores->values[n++] = mean_of(model->loss_total, model->loss_count);
-    for (int i = 0; names_losses(model) && i < model->n_outputs; i++) {
+    for (int i = 0; cn__model_logs_outputs(model) && i < model->n_outputs; i++) {
         if (model->losses[i]) {
             scores->values[n++] = mean_of(model->output_total[i], model->output_count[i]);
         }
@@ -219,7 +214,8 @@ const char *cn_model_metrics_name(const cn_model *model, int index)
             return "compile_metrics";
         }
         int at = index - (model->n_metrics ? 1 : 0);
-        return model->has_run && names_losses(model) && at < model->n_names - model->n_metrics
+        return model->has_run && cn__model_logs_outputs(model) &&
+                       at < model->n_names - model->n_metrics
                    ? model->names[at]
                    : NULL;
     }

@@ -4,7 +4,9 @@
 
 #include "ops/op.h"
 #include "ops/tape.h"
+#include "optimizers/optimizer.h"
 
+#include <math.h>
 #include <string.h>
 
 void cn__model_forget_programs(cn_model *model)
@@ -40,7 +42,7 @@ static int make_variables(cn_model *model)
     int code = make_variable(&model->loss_total, "total", CN_FLOAT32);
     code = code < 0 ? code : make_variable(&model->loss_count, "count", CN_FLOAT32);
     code = code < 0 ? code : make_variable(&model->random_step, "random_step", CN_INT64);
-    for (int i = 0; code == 0 && model->n_outputs > 1 && i < model->n_outputs; i++) {
+    for (int i = 0; code == 0 && cn__model_logs_outputs(model) && i < model->n_outputs; i++) {
         if (model->losses[i]) {
             code = make_variable(&model->output_total[i], "total", CN_FLOAT32);
             code = code < 0 ? code : make_variable(&model->output_count[i], "count", CN_FLOAT32);
@@ -198,7 +200,7 @@ cn_tensor *cn__step_loss(cn_step *s)
          * is not known. */
         cn_tensor *weight =
             cn__is_keras3(model->layer.base.keras) ? cn_scalar(1, CN_FLOAT32) : rows;
-        if (model->n_outputs > 1 &&
+        if (cn__model_logs_outputs(model) &&
             (!weight || track(model->output_total[i], model->output_count[i], value, weight) < 0)) {
             return NULL;
         }
@@ -252,10 +254,13 @@ int cn__step_minimize(cn_step *s, cn_tensor *loss)
     cn_tensor **grads = weights + MAX_WEIGHTS;
     int n = cn_layer_trainable_weights(&model->layer, weights, MAX_WEIGHTS);
     int code = n < 0 ? n : n > MAX_WEIGHTS ? cn__fail(CN_EVALUE, "fit: too many weights") : 0;
-    /* apply_gradients divides by the scale again. */
-    loss = n > 0 ? cn_optimizer_scale_loss(model->optimizer, loss) : loss;
+    /* Keras 3 makes the gradients of the scaled loss, which apply_gradients scales back. */
+    double scale = cn__optimizer_head(model->optimizer)->loss_scale_factor;
+    if (!isnan(scale) && cn__is_keras3(model->optimizer->base.keras)) {
+        loss = cn_multiply(loss, scale);
+    }
     if (code == 0 && n) {
-        code = loss ? cn__gradients(1, &loss, NULL, n, weights, grads) : cn_error_code();
+        code = cn__gradients(1, &loss, NULL, n, weights, grads);
     }
     if (code == 0 && n) {
         code = cn_optimizer_apply_gradients(model->optimizer, n, grads, weights);

@@ -47,6 +47,9 @@ cn__program *cn__model_acquire(cn_model *model, cn__phase phase, const cn__feed 
  * that has it. */
 void cn__model_lock(const cn_model *model);
 void cn__model_unlock(const cn_model *model);
+/* Whether each output's loss has a log of its own: there are several outputs, and for Keras 3 more
+ * than one of them has a loss. */
+bool cn__model_logs_outputs(const cn_model *model);
 /* CN_EVALUE for a batch size below 1, or for no steps at all. */
 int cn__check_batch_size(int64_t batch);
 int cn__check_steps(const char *name, int64_t steps);

@@ -1,4 +1,5 @@
 /* Adamax and Nadam: Adam by the largest gradient, and Adam with Nesterov's momentum. */
+#include "graph/trace.h"
 #include "optimizers/optimizer.h"
 
 enum { MOMENTUM, SIZE };
@@ -66,21 +67,45 @@ static cn_tensor *momentum_at(const cn_optimizer *self, cn_tensor *step)
                        cn_subtract(1.0, cn_multiply(0.5, power(0.96, exponent))));
 }
 
-/* shared: u of the next step, 1 - P u of the next step, 1 - u, 1 - P, 1 - beta_2^t, with P the
- * product of all u so far. */
+/* Whether P, the product of all momenta so far, grows with every weight and not with every step.
+ * tf.keras means to multiply once a step, but counts the products in Python, where a training step
+ * that was compiled counts no more; what fit gives has always been so. */
+static bool multiplies_often(const cn_optimizer *self)
+{
+    return !self->legacy && !cn__is_keras3(self->base.keras) && cn__trace_current();
+}
+
+/* shared: u of the next step, 1 - u, 1 - beta_2^t, u, and 1 - P u of the next step and 1 - P where
+ * they are the same for all weights. */
 static int prepare_nadam(cn_optimizer *self, cn_tensor *rate, cn_tensor *step, cn_tensor **shared)
 {
     const cn_optimizer_nadam_args *a = self->base.args;
     (void)rate;
     cn_tensor *u = momentum_at(self, step), *next = momentum_at(self, cn_add(step, 1.0));
-    cn_tensor *product = cn_multiply(self->scalar, u);
-    int code = (cn_assign)(self->scalar, product);
     shared[0] = next;
-    shared[1] = cn_subtract(1.0, cn_multiply(product, next));
-    shared[2] = cn_subtract(1.0, u);
-    shared[3] = cn_subtract(1.0, product);
-    shared[4] = cn_subtract(1.0, power(a->beta_2, step));
-    return code < 0 ? code : shared[4] ? 0 : cn_error_code();
+    shared[1] = cn_subtract(1.0, u);
+    shared[2] = cn_subtract(1.0, power(a->beta_2, step));
+    shared[3] = u;
+    int code = 0;
+    if (!multiplies_often(self)) {
+        cn_tensor *product = cn_multiply(self->scalar, u);
+        shared[4] = cn_subtract(1.0, cn_multiply(product, next));
+        shared[5] = cn_subtract(1.0, product);
+        code = (cn_assign)(self->scalar, product);
+    }
+    return code < 0 ? code : shared[3] ? 0 : cn_error_code();
+}
+
+/* P of one weight among n, multiplied once more. The step's function is traced twice: the counts
+ * that the second trace has seen, n + 1, n + 2 …, meet the number of the step once for each weight,
+ * which takes P as it is that time. */
+static cn_tensor *product_of(cn_optimizer *self, cn_tensor *const *slots, cn_tensor *step,
+                             cn_tensor *u)
+{
+    int64_t index = (slots - self->slots) / cn__optimizer_class(self)->n_slots;
+    cn_tensor *cached = cn_equal(step, (double)(self->n_variables + index));
+    cn_tensor *product = cn_where(cached, self->scalar, cn_multiply(self->scalar, u));
+    return (cn_assign)(self->scalar, product) < 0 ? NULL : product;
 }
 
 static int update_nadam(cn_optimizer *self, cn_tensor *w, cn_tensor *g, cn_tensor *const *slots,
@@ -88,16 +113,21 @@ static int update_nadam(cn_optimizer *self, cn_tensor *w, cn_tensor *g, cn_tenso
 {
     const cn_optimizer_nadam_args *a = self->base.args;
     double beta_2 = (float)a->beta_2;
-    (void)step;
+    cn_tensor *ahead_of = shared[4], *rest = shared[5];
+    if (multiplies_often(self)) {
+        cn_tensor *product = product_of(self, slots, step, shared[3]);
+        ahead_of = cn_subtract(1.0, cn_multiply(product, shared[0]));
+        rest = cn_subtract(1.0, product);
+    }
     cn_tensor *m = next_momentum(slots[MOMENTUM], g, (float)a->beta_1), *v = slots[SIZE];
     v = cn_add(v, cn_multiply(cn_subtract(cn_square(g), v), 1 - beta_2));
     int code = (cn_assign)(slots[SIZE], v);
     if (code < 0) {
         return code;
     }
-    cn_tensor *ahead = cn_add(cn_divide(cn_multiply(shared[0], m), shared[1]),
-                              cn_divide(cn_multiply(shared[2], g), shared[3]));
-    cn_tensor *size = cn_add(cn_sqrt(cn_divide(v, shared[4])), a->epsilon);
+    cn_tensor *ahead = cn_add(cn_divide(cn_multiply(shared[0], m), ahead_of),
+                              cn_divide(cn_multiply(shared[1], g), rest));
+    cn_tensor *size = cn_add(cn_sqrt(cn_divide(v, shared[2])), a->epsilon);
     return cn__assign_sub(w, cn_divide(cn_multiply(ahead, rate), size));
 }
 

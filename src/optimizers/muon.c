@@ -140,7 +140,8 @@ static const cn_field muon_fields[] = {
     CN_FIELD(T, DOUBLE, adam_beta_1),
     CN_FIELD(T, DOUBLE, adam_beta_2),
     CN_FIELD(T, DOUBLE, epsilon),
-    /* A list in Keras, which the optimizer's write_config writes; read, it is passed over. */
+    /* A list in Keras, which the optimizers' read_key and write_config turn into words between
+     * commas and back. */
     {"exclude_layers", CN_FIELD_CUSTOM, 0, CN_FIELD_UNSAVED, NULL},
     {"exclude_layers_text", CN_FIELD_STRING, offsetof(T, exclude_layers), CN_FIELD_UNSAVED, NULL},
     CN_FIELD(T, DOUBLE, muon_a),

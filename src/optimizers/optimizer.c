@@ -214,9 +214,35 @@ static int write_config(const void *instance, int dialect, void *config)
     code = set(config, "jit_compile", json_false());
     return code < 0 ? code : set(config, "is_legacy_optimizer", json_false());
 }
+/* Muon's list as words between commas. The text is copied when the optimizer is made of its
+ * arguments, which is before this thread reads another one. */
+static int read_key(const cn_class *class, const char *key, const void *value, void *args)
+{
+    static _Thread_local char text[1024];
+    if (class != &cn__optimizer_muon.base || strcmp(key, "exclude_layers") != 0) {
+        return 0;
+    }
+    size_t at = 0;
+    text[0] = 0;
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        const char *word = json_string_value(json_array_get(value, i));
+        int n = word && at < sizeof text
+                    ? snprintf(text + at, sizeof text - at, "%s%s", at ? "," : "", word)
+                    : -1;
+        at += n < 0 ? sizeof text : (size_t)n;
+        if (at >= sizeof text || strchr(word, ',')) {
+            return cn__fail(CN_EVALUE, "Muon: `exclude_layers` should be a list of words without "
+                                       "commas, of less than 1024 characters in all");
+        }
+    }
+    ((cn_optimizer_muon_args *)args)->exclude_layers = at ? text : NULL;
+    return 1;
+}
 #define WRITE_CONFIG write_config
+#define READ_KEY read_key
 #else
 #define WRITE_CONFIG NULL
+#define READ_KEY NULL
 #endif
 
 const cn__kind_info cn__kind_optimizer = {.type = {CN__OPTIMIZER, "optimizer", NULL},
@@ -224,7 +250,8 @@ const cn__kind_info cn__kind_optimizer = {.type = {CN__OPTIMIZER, "optimizer", N
                                           .module = "keras.optimizers",
                                           .init = init_optimizer,
                                           .destroy = destroy_optimizer,
-                                          .write_config = WRITE_CONFIG};
+                                          .write_config = WRITE_CONFIG,
+                                          .read_key = READ_KEY};
 
 cn_optimizer *cn_optimizer_new(const cn_optimizer_class *cls, const void *args)
 {

@@ -175,8 +175,7 @@ static int read_field(const reading *r, const cn_field *field, const char *key, 
     case CN_FIELD_TRIPLE: return read_ints(r, key, value, at);
     case CN_FIELD_FLOATS: return read_floats(r, key, value, at);
     case CN_FIELD_DTYPE: return read_dtype(r, key, value, at);
-    case CN_FIELD_TENSOR:
-    case CN_FIELD_CUSTOM: return 0;
+    case CN_FIELD_TENSOR: return 0;
     default: break;
     }
     cn__kind kind = cn__field_kind(field->type);
@@ -241,12 +240,12 @@ static int read_key(const reading *r, const char *key, const json_t *value)
         field->type == CN_FIELD_DOUBLE && strcmp(field->name, "learning_rate") == 0) {
         field = find_in_class(r, "learning_rate_schedule");
     }
-    if (field) {
+    if (field && field->type != CN_FIELD_CUSTOM) {
         return read_field(r, field, key, value);
     }
     const cn__kind_info *info = cn__kind_info_of(r->kind);
     int done = info->read_key ? info->read_key(r->class, key, value, r->args) : 0;
-    return done ? done : unknown_key(r, key, value);
+    return done || field ? done : unknown_key(r, key, value);
 }
 
 static void *create_from(reading *r, const json_t *config)
