@@ -8,10 +8,11 @@
 #if CN__HAVE_JANSSON
 #define CN__OP_READER_MAP(XX)                                                                      \
     XX(round)                                                                                      \
-    XX(sum) XX(mean) XX(max) XX(min) XX(prod) XX(any) XX(all) XX(logsumexp) XX(std) XX(var)        \
-        XX(argmax) XX(argmin) XX(cumsum) XX(cumprod) XX(softmax) XX(log_softmax) XX(sparsemax)     \
-            XX(glu) XX(sort) XX(argsort) XX(flip) XX(roll) XX(repeat) XX(tile) XX(top_k) XX(tril)  \
-                XX(triu) XX(one_hot) XX(gather) XX(pad) XX(reshape) XX(expand_dims) XX(squeeze)    \
+    XX(sum)                                                                                        \
+    XX(mean) XX(max) XX(min) XX(prod) XX(any) XX(all) XX(logsumexp) XX(std) XX(var) XX(argmax)     \
+        XX(argmin) XX(cumsum) XX(cumprod) XX(softmax) XX(log_softmax) XX(sparsemax) XX(glu)        \
+            XX(sort) XX(argsort) XX(flip) XX(roll) XX(repeat) XX(tile) XX(top_k) XX(tril) XX(triu) \
+                XX(one_hot) XX(gather) XX(pad) XX(reshape) XX(expand_dims) XX(squeeze)             \
                     XX(transpose) XX(broadcast_to) XX(concatenate) XX(stack) XX(get_item)          \
                         XX(matmul) XX(where) XX(cast) XX(clip) XX(leaky_relu) XX(elu) XX(celu)     \
                             XX(gelu) XX(hard_shrink) XX(soft_shrink) XX(threshold) XX(squareplus)  \
