@@ -14,11 +14,19 @@ static int copy_weights(const char *in, const char *out)
     if (list.n == 0) {
         return cn_error() ? cn_error_code() : cn__fail(CN_EFORMAT, "%s has no arrays", in);
     }
+    int n = 0;
+    for (int i = 0; i < list.n; i++) {
+        n += list.names[i][0] == 'w' && list.names[i][1] &&
+             !list.names[i][1 + strspn(list.names[i] + 1, "0123456789")];
+    }
+    if (n == 0) {
+        return cn__fail(CN_EFORMAT, "%s: expected weights w0, w1 …, found '%s'", in, list.names[0]);
+    }
     const char **order = cn__calloc((size_t)list.n, sizeof *order);
     const cn_tensor **values = cn__calloc((size_t)list.n, sizeof *values);
     storage = cn__calloc((size_t)list.n, sizeof names);
     int code = order && values && storage ? 0 : CN_ENOMEM;
-    for (int i = 0; code == 0 && i < list.n; i++) {
+    for (int i = 0; code == 0 && i < n; i++) {
         char *name = storage + (size_t)i * sizeof names;
         snprintf(name, sizeof names, "w%d", i);
         order[i] = name;
@@ -26,11 +34,11 @@ static int copy_weights(const char *in, const char *out)
             values[i] = strcmp(list.names[k], name) == 0 ? list.tensors[k] : values[i];
         }
         if (!values[i]) {
-            code = cn__fail(CN_EFORMAT, "%s: expected %d arrays w0 … w%d, found no %s", in, list.n,
-                            list.n - 1, name);
+            code = cn__fail(CN_EFORMAT, "%s: expected %d arrays w0 … w%d, found no %s", in, n,
+                            n - 1, name);
         }
     }
-    code = code < 0 ? code : cn_save_npz(out, list.n, order, values);
+    code = code < 0 ? code : cn_save_npz(out, n, order, values);
     cn__free_mem(order);
     cn__free_mem(values);
     cn__free_mem(storage);

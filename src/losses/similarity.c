@@ -89,11 +89,13 @@ static cn_tensor *circle(const cn_loss *self, cn_tensor *y_true, cn_tensor *y_pr
 
 static const cn_field cosine_similarity_fields[] = {
     CN_FIELD(cn_loss_cosine_similarity_args, INT64, axis), {0}};
-static const cn_field dice_fields[] = {CN_FIELD(cn_loss_dice_args, INTS, axis), {0}};
-static const cn_field tversky_fields[] = {CN_FIELD(cn_loss_tversky_args, DOUBLE, alpha),
-                                          CN_FIELD(cn_loss_tversky_args, DOUBLE, beta),
-                                          CN_FIELD(cn_loss_tversky_args, INTS, axis),
-                                          {0}};
+static const cn_field dice_fields[] = {
+    CN_FIELD_FLAGS(cn_loss_dice_args, INTS, axis, CN_FIELD_SCALAR), {0}};
+static const cn_field tversky_fields[] = {
+    CN_FIELD(cn_loss_tversky_args, DOUBLE, alpha),
+    CN_FIELD(cn_loss_tversky_args, DOUBLE, beta),
+    CN_FIELD_FLAGS(cn_loss_tversky_args, INTS, axis, CN_FIELD_SCALAR),
+    {0}};
 static const cn_field circle_fields[] = {CN_FIELD(cn_loss_circle_args, DOUBLE, gamma),
                                          CN_FIELD(cn_loss_circle_args, DOUBLE, margin),
                                          CN_FIELD(cn_loss_circle_args, BOOL, remove_diagonal),

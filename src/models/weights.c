@@ -79,18 +79,31 @@ static long number_of(const char *name)
     return *end || errno ? -1 : number;
 }
 
-/* Sorts the file's arrays into values[0 … n - 1]; what does not count on from w0 is an error. */
+/* Sorts the file's weights into values[0 … n - 1] and returns n. What does not count on from w0 is
+ * an error; arrays of other names, such as data that are kept beside the weights, are none. */
 static int sort_arrays(const cn_named_tensors *file, const char *path, cn_tensor **values)
 {
+    int n = 0;
+    for (int i = 0; i < file->n; i++) {
+        n += number_of(file->names[i]) >= 0;
+    }
+    if (n == 0) {
+        return cn__fail(CN_EFORMAT, "%s: expected weights w0, w1 …, found %s%s%s", path,
+                        file->n ? "'" : "no arrays", file->n ? file->names[0] : "",
+                        file->n ? "'" : "");
+    }
     for (int i = 0; i < file->n; i++) {
         long number = number_of(file->names[i]);
-        if (number < 0 || number >= file->n || values[number]) {
+        if (number < 0) {
+            continue;
+        }
+        if (number >= n || values[number]) {
             return cn__fail(CN_EFORMAT, "%s: the array '%s' is not one of w0 … w%d", path,
-                            file->names[i], file->n - 1);
+                            file->names[i], n - 1);
         }
         values[number] = file->tensors[i];
     }
-    return 0;
+    return n;
 }
 
 static int load(cn_model *model, const char *path)
@@ -101,9 +114,9 @@ static int load(cn_model *model, const char *path)
     }
     cn_tensor **values = cn__calloc((size_t)file.n + 1, sizeof *values);
     int code = values ? sort_arrays(&file, path, values) : CN_ENOMEM;
-    if (code == 0) {
+    if (code > 0) {
         /* Counts and shapes are checked before the first value is copied. */
-        code = cn_layer_set_weights(&model->layer, file.n, values);
+        code = cn_layer_set_weights(&model->layer, code, values);
         if (code < 0) {
             cn__fail_context("%s", path);
         }

@@ -100,8 +100,7 @@ static const char *missing_class(const json_t *value)
     return missing;
 }
 
-/* What of the case this build does not have, or NULL. A Python function cannot be handed to the
- * tool. */
+/* What of the case this build does not have, or NULL. */
 static const char *missing_part(const json_t *c, json_t *model)
 {
     const char *missing = missing_class(model);
@@ -111,7 +110,7 @@ static const char *missing_part(const json_t *c, json_t *model)
     json_array_foreach(json_object_get(c, "callbacks"), i, callback)
     {
         const char *name = json_string_value(json_array_get(callback, 0));
-        if (!strcmp(name, "LearningRateScheduler") || !cn__class_find(CN__CALLBACK, name)) {
+        if (!cn__class_find(CN__CALLBACK, name)) {
             missing = missing ? missing : name;
         }
     }
@@ -285,6 +284,17 @@ static void add_arrays(const one_case *c, tool_run *run, const char *option, con
     }
 }
 
+/* A LearningRateScheduler whose schedule gives what the Python function of the case gave. */
+static json_t *rates_by_epoch(const one_case *c)
+{
+    json_t *rates = member(c, "learning_rate_after_epoch"), *ends = json_array();
+    for (size_t i = 0; i + 1 < json_array_size(rates); i++) {
+        json_array_append_new(ends, json_integer((json_int_t)i));
+    }
+    return json_pack("{s:{s:s,s:{s:o,s:O}}}", "schedule", "class_name", "PiecewiseConstantDecay",
+                     "config", "boundaries", ends, "values", rates);
+}
+
 /* The arguments of fit() as options: "batch_size" is --batch-size. */
 static void add_fit_options(const one_case *c, tool_run *run)
 {
@@ -305,8 +315,11 @@ static void add_fit_options(const one_case *c, tool_run *run)
     size_t i;
     json_array_foreach(member(c, "callbacks"), i, callback)
     {
-        json_t *object = json_pack("{s:O,s:O}", "class_name", json_array_get(callback, 0), "config",
-                                   json_array_get(callback, 1));
+        const char *class = json_string_value(json_array_get(callback, 0));
+        json_t *config = !strcmp(class, "LearningRateScheduler")
+                             ? rates_by_epoch(c)
+                             : json_incref(json_array_get(callback, 1));
+        json_t *object = json_pack("{s:s,s:o}", "class_name", class, "config", config);
         char *text = json_dumps(object, 0);
         tool_add(run, "--callback", text, NULL);
         free(text);

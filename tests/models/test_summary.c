@@ -245,7 +245,7 @@ static bool check_case(const golden_case *c, void *user)
 static void test_golden(void **state)
 {
     (void)state;
-    assert_true(golden_each("text", "summary_", check_case, NULL) > 0);
+    assert_true(golden_some(golden_each("text", "summary_", check_case, NULL)));
 }
 #else
 static void test_golden(void **state)

@@ -111,6 +111,11 @@ int golden_each(const char *kind, const char *prefix,
     return done;
 }
 
+bool golden_some(int n)
+{
+    return n > 0 || getenv("CORNU_TEST_CASE");
+}
+
 cn_tensor *golden_array(const golden_case *c, const char *name)
 {
     cn_tensor *t = cn_load_npz_array(c->npz, name);

@@ -22,6 +22,9 @@ typedef struct golden_case {
  * names the one case to run. */
 int golden_each(const char *kind, const char *prefix,
                 bool (*check)(const golden_case *c, void *user), void *user);
+/* Whether n cases are enough: one at least, or the only one that CORNU_TEST_CASE names may be of
+ * another test. What is there depends on the variant of the golden data. */
+bool golden_some(int n);
 /* The path of a file below shared/ in `buffer` of 1024 bytes; NULL if there is no such file. */
 const char *golden_path(const char *below, char *buffer);
 /* The text of a file (free() it), or NULL. */
