@@ -226,10 +226,19 @@ cn_model *cn__model_from_json(const json_t *object, int depth)
                  class_name, registered ? ", registered as " : "", registered ? registered : "");
         return NULL;
     }
+    json_t *newer = NULL;
+    if (depth == 0 && !own && cn__may_be_keras1(object)) {
+        newer = cn__keras1_translated(object);
+        if (!newer) {
+            return NULL;
+        }
+    }
     cn_scope scope = cn_scope_begin();
-    cn_model *model = own ? read_own(own, object) : read_model(object, class_name, depth);
+    cn_model *model =
+        own ? read_own(own, object) : read_model(newer ? newer : object, class_name, depth);
     cn_keep_object(model);
     cn_scope_end(scope);
+    json_decref(newer);
     return model;
 }
 

@@ -125,7 +125,9 @@ json_t *cn__json_loads(const char *text, size_t length, const char *what)
         return NULL;
     }
     json_error_t error;
-    json_t *value = json_loadb(text, length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
+    /* The code of a Lambda has zeros in its text; no text that is read here goes on behind one. */
+    const size_t flags = JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
+    json_t *value = json_loadb(text, length, flags, &error);
     if (!value) {
         cn__fail(CN_EFORMAT, "%s: line %d column %d: %s", what, error.line, error.column,
                  error.text);
