@@ -211,6 +211,13 @@ static void test_wrong_command_lines(void **state)
     tool_must_refuse(&run, "too many arguments", NULL);
     tool_begin(&run, "fit", model, "--x", NULL);
     tool_must_refuse(&run, "--x needs a value", NULL);
+    tool_begin(&run, "fit", model, "--validation-freq", "[1, 2", NULL);
+    tool_must_refuse(&run, "--validation-freq", "[1, 2", NULL);
+    tool_begin(&run, "fit", model, "--validation-freq", "-1", NULL);
+    tool_must_refuse(&run, "--validation-freq", NULL);
+    /* Nothing of a table that turns out to have no room. */
+    tool_begin(&run, "summary", model, "--line-length", "1", NULL);
+    tool_must_refuse(&run, "no room", NULL);
     tool_begin(&run, "predict", model, "-o", NULL);
     tool_must_refuse(&run, "-o needs a value", NULL);
     tool_begin(&run, "fit", model, "--ex", x, NULL);
@@ -247,6 +254,9 @@ static void test_wrong_data(void **state)
     (void)state;
     char path[TOOL_PATH], spec[TOOL_PATH + 20];
     tool_run run;
+    begin_fit(&run, x, y);
+    tool_add(&run, "--y", y, NULL);
+    tool_must_refuse(&run, "2 target tensors", NULL);
     begin_fit(&run, tool_path(path, folder, "nothing.npy"), y);
     tool_must_refuse(&run, "--x: ", "nothing.npy", "No such file", NULL);
     begin_fit(&run, folder, y);
