@@ -120,13 +120,13 @@ void cn__fuser_free(cn__fuser *f)
     *f = (cn__fuser){.p = f->p};
 }
 
-int cn__cluster_single(cn__fuser *f, int64_t i, const cn_shape *shape)
+int cn__cluster_single(cn__fuser *f, int64_t i, cn_shape shape)
 {
     if (cn__grow((void **)&f->clusters, &f->clusters_capacity, f->n_clusters + 1,
                  sizeof *f->clusters) < 0) {
         return CN_ENOMEM;
     }
-    cn__cluster c = {.shape = *shape, .batched = f->p->values[f->p->insts[i].out[0]].batched};
+    cn__cluster c = {.shape = shape, .batched = f->p->values[f->p->insts[i].out[0]].batched};
     if (cn__grow((void **)&c.members, &c.capacity, 1, sizeof *c.members) < 0) {
         return CN_ENOMEM;
     }

@@ -34,7 +34,7 @@ typedef struct cn__fuser {
 int cn__fuser_init(cn__fuser *f);
 void cn__fuser_free(cn__fuser *f);
 /* Makes a cluster of one instruction, over `shape`. */
-int cn__cluster_single(cn__fuser *f, int64_t inst, const cn_shape *shape);
+int cn__cluster_single(cn__fuser *f, int64_t inst, cn_shape shape);
 /* Whether a path leads from a member of `a` to a member of `b` through an instruction outside both.
  */
 bool cn__cluster_path(const cn__fuser *f, const cn__cluster *a, const cn__cluster *b);

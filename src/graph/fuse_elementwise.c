@@ -208,7 +208,7 @@ static int take_sum(cn__fuser *f, int64_t i)
             return 0;
         }
     }
-    int code = cn__cluster_single(f, i, &f->clusters[into].shape);
+    int code = cn__cluster_single(f, i, f->clusters[into].shape);
     int single = f->cluster_of[i];
     if (code < 0) {
         return code;
@@ -235,7 +235,7 @@ static int grow_clusters(cn__fuser *f)
     int code = 0;
     for (int64_t i = 0; code == 0 && i < p->n_insts; i++) {
         if (cn__ew_fusable(p, &p->insts[i])) {
-            code = cn__cluster_single(f, i, &p->values[p->insts[i].out[0]].shape);
+            code = cn__cluster_single(f, i, p->values[p->insts[i].out[0]].shape);
         }
     }
     for (int64_t i = 0; code == 0 && i < p->n_insts; i++) {

@@ -85,18 +85,20 @@ static void test_assigned(void **state)
 }
 
 /* x + norm(conv(relu(norm(conv(x))))), which shares gradients between the branches. */
-static cn_model *make_residual(int channels)
+static cn_model *make_residual(int channels, int blocks)
 {
     cn_set_random_seed(9);
     cn_tensor *in = cn_input(.shape = {{7, 6, 2}});
     cn_tensor *x = cn_call(
         cn_conv2d(channels, .kernel_size = {{3}}, .padding = "same", .use_bias = false), in);
-    cn_tensor *y = cn_call(cn_batch_normalization(), x);
-    y = cn_call(cn_activation_layer("relu"), y);
-    y = cn_call(cn_conv2d(channels, .kernel_size = {{3}}, .padding = "same"), y);
-    y = cn_call(cn_batch_normalization(.scale = false), y);
-    y = cn_call(cn_activation_layer("tanh"), cn_call(cn_add_layer(), x, y));
-    y = cn_call(cn_layer_normalization(), y);
+    for (int i = 0; i < blocks; i++) {
+        cn_tensor *y = cn_call(cn_batch_normalization(), x);
+        y = cn_call(cn_activation_layer("relu"), y);
+        y = cn_call(cn_conv2d(channels, .kernel_size = {{3}}, .padding = "same"), y);
+        y = cn_call(cn_batch_normalization(.scale = false), y);
+        x = cn_call(cn_activation_layer("tanh"), cn_call(cn_add_layer(), x, y));
+    }
+    cn_tensor *y = cn_call(cn_layer_normalization(), x);
     y = cn_call(cn_global_average_pooling2d(), y);
     cn_model *model = cn_functional(.inputs = {{in}}, .outputs = {{cn_call(cn_dense(2), y)}});
     cn_model_compile(model, .optimizer = cn_optimizer_sgd(.learning_rate = 0.1), .loss = "mse");
@@ -121,11 +123,11 @@ static void test_training(void **state)
         cn_scope scope = cn_scope_begin();
         cn_tensor *x = cn_random_normal(.shape = {{37, 7, 6, 2}}, .mean = 3, .seed = 7);
         cn_tensor *y = cn_random_normal(.shape = {{37, 2}}, .seed = 8), *a[32], *b[32];
-        cn_model *plain = make_residual(c);
+        cn_model *plain = make_residual(c, 1);
         train(plain, "none", x, y);
         int n = cn_model_weights(plain, a, 32);
         for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {
-            cn_model *model = make_residual(c);
+            cn_model *model = make_residual(c, 1);
             train(model, settings[k], x, y);
             assert_int_equal(cn_model_weights(model, b, 32), n);
             for (int w = 0; w < n; w++) {
@@ -143,10 +145,26 @@ static void test_training(void **state)
     }
 }
 
+/* Networks of every depth, so that the planner's arrays grow at every place where they can: a
+ * pointer that is kept too long is found by the address sanitizer. */
+static void test_depths(void **state)
+{
+    (void)state;
+    cn_tensor *x = cn_random_normal(.shape = {{3, 7, 6, 2}}, .seed = 7);
+    cn_tensor *y = cn_random_normal(.shape = {{3, 2}}, .seed = 8);
+    for (int blocks = 1; blocks <= 12; blocks++) {
+        cn_scope scope = cn_scope_begin();
+        cn_scores scores = cn_model_train_on_batch(make_residual(3, blocks), x, y);
+        assert_null(cn_error());
+        assert_true(isfinite(scores.values[0]));
+        cn_scope_end(scope);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_training),
-                                       cmocka_unit_test(test_folded),
+                                       cmocka_unit_test(test_depths), cmocka_unit_test(test_folded),
                                        cmocka_unit_test(test_assigned)};
     return cmocka_run_group_tests_name("normalized", tests, NULL, NULL);
 }
