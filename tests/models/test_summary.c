@@ -235,8 +235,9 @@ static bool check_case(const golden_case *c, void *user)
         return false;
     }
     /* Frozen after it was built, which the JSON of tf.keras does not say of a model. */
-    const json_t *frozen = json_object_get(c->json, "frozen_layer"); /* its index */
-    if (json_is_integer(frozen)) {
+    const json_t *frozen = json_object_get(c->json, "frozen_layer");
+    /* Its index in model.layers; the generator freezes nothing where it is 0. */
+    if (json_integer_value(frozen) > 0) {
         cn_layer *layer = cn_model_layer(model, (int)json_integer_value(frozen));
         assert_non_null(layer);
         assert_int_equal(cn_layer_set_trainable(layer, false), 0);
