@@ -45,6 +45,11 @@ enum {
     CN_FIELD_SCALAR = 64,         /* of INTS: one number is written without a list ("axis": 0) */
     CN_FIELD_PAIRS =
         128, /* of INTS: written as a list of lists of two ("padding": [[1, 1], [0, 2]]) */
+    CN_FIELD_FORGOTTEN = 256, /* of DOUBLE: Keras 3's get_config() leaves it out; written there only
+                                 where it is not the default, so that no value is lost */
+    CN_FIELD_EMPTY = 512,     /* of INTS: no numbers at all (all zero, n 0) are an empty list */
+    CN_FIELD_AS_GIVEN = 1024, /* of INTS: one number is written as a number if n is 0, as a list if
+                                 it is 1 ("axis": -1, "axis": [-1]) */
     CN_FIELD_AXES = 32 /* axes that Keras 2 writes, once built, as a list counted from the front
                           ("axis": [3]); of INTS in Keras 3: as a list once built */
 };

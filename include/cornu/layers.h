@@ -292,7 +292,7 @@ typedef struct cn_softmax_layer_args {
     cn_ints axis; /* -1 */
     CN__END;
 } cn_softmax_layer_args;
-#define CN_SOFTMAX_LAYER_DEFAULTS CN_LAYER_DEFAULTS, .axis = {{-1}, 1}
+#define CN_SOFTMAX_LAYER_DEFAULTS CN_LAYER_DEFAULTS, .axis = {{-1}, 0}
 CN_API extern const cn_softmax_layer_args cn_softmax_layer_defaults;
 CN_API cn_layer *cn_softmax_layer_with(const cn_softmax_layer_args *args);
 #define cn_softmax_layer(...)                                                                      \

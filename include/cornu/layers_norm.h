@@ -74,7 +74,7 @@ typedef struct cn_unit_normalization_args {
     cn_ints axis; /* -1 */
     CN__END;
 } cn_unit_normalization_args;
-#define CN_UNIT_NORMALIZATION_DEFAULTS CN_LAYER_DEFAULTS, .axis = {{-1}, 1}
+#define CN_UNIT_NORMALIZATION_DEFAULTS CN_LAYER_DEFAULTS, .axis = {{-1}, 0}
 CN_API extern const cn_unit_normalization_args cn_unit_normalization_defaults;
 CN_API cn_layer *cn_unit_normalization_with(const cn_unit_normalization_args *args);
 #define cn_unit_normalization(...)                                                                 \

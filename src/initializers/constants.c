@@ -8,7 +8,7 @@ static const cn_field constant_fields[] = {
     {0},
 };
 static const cn_field identity_fields[] = {
-    CN_FIELD(cn_initializer_identity_args, DOUBLE, gain),
+    CN_FIELD_FLAGS(cn_initializer_identity_args, DOUBLE, gain, CN_FIELD_FORGOTTEN),
     {0},
 };
 

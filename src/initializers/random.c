@@ -1,6 +1,7 @@
 /* Initializers that draw random numbers. */
 #include "core/random.h"
 #include "core/error.h"
+#include "core/memory.h"
 #include "core/tensor.h"
 #include "initializers/initializer.h"
 
@@ -227,6 +228,15 @@ int cn__initializer_check(void *instance)
                         "Invalid `distribution` argument: %s.Allowed distributions: {'uniform', "
                         "'truncated_normal', 'untruncated_normal'}.",
                         kind);
+    }
+    /* The old name: Keras keeps, and saves, the one that says what it is. */
+    if (strcmp(kind, "normal") == 0) {
+        char *name = cn__strdup("truncated_normal");
+        if (!name) {
+            return CN_ENOMEM;
+        }
+        cn__free_mem((void *)(uintptr_t)args->distribution);
+        args->distribution = name;
     }
     return 0;
 }

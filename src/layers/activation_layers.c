@@ -17,7 +17,7 @@ static const cn_field leaky_relu_fields[] = {
     {0},
 };
 static const cn_field softmax_fields[] = {
-    CN_FIELD_FLAGS(cn_softmax_layer_args, INTS, axis, CN_FIELD_SCALAR),
+    CN_FIELD_FLAGS(cn_softmax_layer_args, INTS, axis, CN_FIELD_AS_GIVEN),
     {0},
 };
 

@@ -9,7 +9,7 @@
 typedef cn_einsum_dense_args args_t;
 
 static const cn_field fields[] = {
-    CN_FIELD(args_t, INTS, output_shape),
+    CN_FIELD_FLAGS(args_t, INTS, output_shape, CN_FIELD_EMPTY),
     CN_FIELD(args_t, STRING, equation),
     CN_FIELD(args_t, ACTIVATION, activation),
     CN_FIELD(args_t, STRING, bias_axes),

@@ -21,7 +21,7 @@ static const cn_field group_fields[] = {
     {0},
 };
 static const cn_field unit_fields[] = {
-    CN_FIELD_FLAGS(unit_t, INTS, axis, CN_FIELD_SCALAR),
+    CN_FIELD_FLAGS(unit_t, INTS, axis, CN_FIELD_AS_GIVEN),
     {0},
 };
 
@@ -150,7 +150,8 @@ static cn_tensor *call_group(cn_layer *self, cn_tensor *const *inputs, int n_inp
     return y ? cn__compute_cast(self, regroup(y, &input)) : NULL;
 }
 
-/* x / max(norm, 1e-6): a vector of zeros stays one. */
+/* x / max(norm, 1e-12), in Keras 2 1e-6: a vector of zeros stays one, and its gradient is as many
+ * times larger. */
 static cn_tensor *call_unit(cn_layer *self, cn_tensor *const *inputs, int n_inputs,
                             const cn_call_args *call_args)
 {
@@ -160,7 +161,8 @@ static cn_tensor *call_unit(cn_layer *self, cn_tensor *const *inputs, int n_inpu
     (void)call_args;
     cn_tensor *square =
         x ? cn_sum_axes(cn_square(x), cn__ints_count(&args->axis), args->axis.v, true) : NULL;
-    return square ? cn_multiply(x, cn_rsqrt(cn_maximum(square, 1e-12))) : NULL;
+    double least = cn__is_keras3(self->base.keras) ? 1e-24 : 1e-12;
+    return square ? cn_multiply(x, cn_rsqrt(cn_maximum(square, least))) : NULL;
 }
 
 CN__LAYER_CLASS(group_normalization, group_normalization, "GroupNormalization", NULL, group_fields,

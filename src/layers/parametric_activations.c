@@ -61,7 +61,10 @@ static int build_prelu(cn_layer *self, const cn_shape *inputs, int n_inputs)
         shape.dim[i] = inputs[0].dim[i + 1];
     }
     for (int i = 0; i < shared; i++) {
-        int axis = cn__axis(args->shared_axes.v[i], inputs[0].rank, "PReLU");
+        int64_t given = args->shared_axes.v[i];
+        /* Keras takes 1 off and indexes the lengths without the batch: -1 is the last axis but
+         * one, one axis before the one that it names elsewhere. */
+        int axis = cn__axis(given < 0 ? given - 1 : given, inputs[0].rank, "PReLU");
         if (axis <= 0) {
             return axis < 0 ? axis
                             : cn__fail(CN_EVALUE, "PReLU: `shared_axes` must not name the batch");

@@ -10,7 +10,7 @@ static const cn_field flatten_fields[] = {
     {0},
 };
 static const cn_field reshape_fields[] = {
-    CN_FIELD(cn_reshape_layer_args, INTS, target_shape),
+    CN_FIELD_FLAGS(cn_reshape_layer_args, INTS, target_shape, CN_FIELD_EMPTY),
     {0},
 };
 

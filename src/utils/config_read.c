@@ -168,6 +168,11 @@ static int read_scalar(const reading *r, const cn_field *field, const char *key,
 static int read_field(const reading *r, const cn_field *field, const char *key, const json_t *value)
 {
     void *at = r->args + field->offset;
+    if (field->type == CN_FIELD_INTS && field->flags & CN_FIELD_AS_GIVEN && json_is_number(value)) {
+        int code = read_ints(r, key, value, at);
+        ((cn_ints *)at)->n = code < 0 ? ((cn_ints *)at)->n : 0;
+        return code;
+    }
     switch (field->type) {
     case CN_FIELD_INTS:
     case CN_FIELD_SINGLE:

@@ -79,11 +79,14 @@ static json_t *integers(const cn_field *field, const cn_ints *ints)
         return cn__ints_expand(ints, exact, field->name, v) < 0 ? NULL : integer_list(v, exact);
     }
     int n = cn__ints_count(ints);
+    if (field->flags & CN_FIELD_EMPTY && ints->n == 0 && n == 1 && ints->v[0] == 0) {
+        return json_array();
+    }
     if (field->flags & CN_FIELD_PAIRS && n % 2 == 0) {
         return integer_pairs(ints->v, n);
     }
-    return n == 1 && field->flags & CN_FIELD_SCALAR ? integer_or_none(ints->v[0])
-                                                    : integer_list(ints->v, n);
+    bool scalar = field->flags & CN_FIELD_SCALAR || (field->flags & CN_FIELD_AS_GIVEN && !ints->n);
+    return n == 1 && scalar ? integer_or_none(ints->v[0]) : integer_list(ints->v, n);
 }
 
 static json_t *floats(const cn_floats *list)
@@ -202,12 +205,23 @@ static bool is_written(const cn_field *field, cn__dialect dialect, int keras)
            (!only || only & wanted) && keras >= (int)(field->flags >> 16);
 }
 
+/* Is this a number that Keras 3 leaves out, and the default, which reading restores? */
+static bool is_forgotten(const cn__instance *instance, const cn_field *field, cn__dialect dialect)
+{
+    const char *defaults = instance->class->defaults;
+    if (!(field->flags & CN_FIELD_FORGOTTEN) || dialect != CN__DIALECT_KERAS3 || !defaults) {
+        return false;
+    }
+    return memcmp((const char *)instance->args + field->offset, defaults + field->offset,
+                  sizeof(double)) == 0;
+}
+
 static int write_fields(const cn__instance *instance, const cn_field *fields, cn__dialect dialect,
                         json_t *config)
 {
     int keras = written_version(instance, dialect);
     for (const cn_field *field = fields; field && field->type; field++) {
-        if (!is_written(field, dialect, keras)) {
+        if (!is_written(field, dialect, keras) || is_forgotten(instance, field, dialect)) {
             continue;
         }
         /* tf.keras since 2.11 writes two flags before the rate; the optimizer's own function has

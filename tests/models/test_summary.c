@@ -234,6 +234,14 @@ static bool check_case(const golden_case *c, void *user)
         cn_error_clear();
         return false;
     }
+    /* Frozen after it was built, which the JSON of tf.keras does not say of a model. */
+    const json_t *frozen = json_object_get(c->json, "frozen_layer");
+    /* Its index in model.layers; the generator freezes nothing where it is 0. */
+    if (json_integer_value(frozen) > 0) {
+        cn_layer *layer = cn_model_layer(model, (int)json_integer_value(frozen));
+        assert_non_null(layer);
+        assert_int_equal(cn_layer_set_trainable(layer, false), 0);
+    }
     json_object_foreach(json_object_get(c->json, "variants"), variant, value)
     {
         check_text(c, model, value, false);
