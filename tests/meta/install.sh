@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs a build into an empty folder and builds programs outside the tree: a small one by pkg-config and by
-# find_package, and those of docs/adding.md, which have a class of their own of every kind.
+# Installs a build into an empty folder and builds programs outside the tree: a small one and examples/own_classes.c,
+# which has a class of its own of every kind, by pkg-config and by find_package, and the programs of docs/adding.md.
+# `compile` runs only the small one, for a build without the libraries that the others may use.
 # Usage: install.sh CMAKE BUILD_DIR COMPILER run|compile SOURCE_DIR
 set -eu
 cmake=$1 build=$2 compiler=$3 mode=$4 source=$5
@@ -39,6 +40,10 @@ LD_LIBRARY_PATH=$lib ./by-pkg-config
 "$compiler" -std=c11 user.c -o by-pkg-config-static $(pkg-config --cflags cornu) "$lib/libcornu.a" \
   $(pkg-config --static --libs-only-other --libs-only-l cornu | sed 's/-lcornu//')
 ./by-pkg-config-static
+cp "$source/examples/own_classes.c" .
+# shellcheck disable=SC2046
+"$compiler" -std=c11 -Wall -Wextra -Wpedantic -Werror own_classes.c -o own-by-pkg-config $(pkg-config --cflags --libs cornu)
+[ "$mode" = compile ] || LD_LIBRARY_PATH=$lib ./own-by-pkg-config
 
 cat >CMakeLists.txt <<'END'
 cmake_minimum_required(VERSION 3.25)
@@ -48,10 +53,15 @@ add_executable(user user.c)
 target_link_libraries(user PRIVATE cornu::cornu)
 add_executable(user-static user.c)
 target_link_libraries(user-static PRIVATE cornu::cornu_static)
+add_executable(own own_classes.c)
+target_link_libraries(own PRIVATE cornu::cornu)
+add_executable(own-static own_classes.c)
+target_link_libraries(own-static PRIVATE cornu::cornu_static)
 END
 "$cmake" -S . -B out -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$compiler" >log || { cat log; exit 1; }
 "$cmake" --build out >log || { cat log; exit 1; }
 ./out/user && ./out/user-static
+[ "$mode" = compile ] || { ./out/own && ./out/own-static; }
 "$prefix/bin/cornu" version >/dev/null
 sh "$source/tests/meta/snippets.sh" "$mode" "$compiler" "$(pkg-config --cflags --libs cornu) -Wl,-rpath,$lib" \
   "$source/docs/adding.md"
