@@ -130,9 +130,13 @@ static int run_build(cn_layer *layer, const cn_shape *inputs)
         return 0;
     }
     cn_scope scope = cn_scope_begin();
+    int64_t before = layer->n_weights;
     cn__pin(layer, 1);
     int code = class->build(layer, inputs, layer->n_input_shapes);
     cn__pin(layer, -1);
+    for (int64_t i = before; i < layer->n_weights; i++) {
+        cn__pin(layer->weights[i], -1); /* each came pinned from cn_layer_add_weight */
+    }
     cn_scope_end(scope);
     if (cn__pending()) {
         return cn_error_code();

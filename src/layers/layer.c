@@ -301,6 +301,9 @@ cn_tensor *cn_layer_add_weight_with(cn_layer *layer, const cn_add_weight_args *g
     }
     weight->variable->owner = layer;
     layer->weights[layer->n_weights++] = weight;
+    if (layer->building) {
+        cn__pin(weight, 1); /* until the build function that makes it returns */
+    }
     cn__layer_changed(layer);
     return weight;
 }

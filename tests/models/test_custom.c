@@ -491,6 +491,19 @@ static cn_tensor *frees_wrongly(cn_layer *self, cn_tensor *const *in, int n,
     return cn_add(in[0], cn_layer_weight(self, 0));
 }
 
+/* Frees the weight that it has just made. */
+static int build_and_free(cn_layer *self, const cn_shape *in, int n)
+{
+    (void)in;
+    (void)n;
+    cn_tensor *w = cn_layer_add_weight(self, .name = "w", .shape = {2});
+    if (freed == 0) {
+        cn_free(w);
+    }
+    return cn_error_code();
+}
+
+OWN_CLASS(rebuilding, "Rebuilding", .build = build_and_free, .call = frees_wrongly);
 OWN_CLASS(robbing, "Robbing", .build = wrong_build, .call = frees_wrongly);
 OWN_CLASS(promising, "Promising", .call = pass, .compute_output_shape = promise);
 OWN_CLASS(rowless, "Rowless", .call = no_rows);
@@ -525,6 +538,14 @@ static void test_shapes(void **state)
         cn_model_fit(model, x, x, .verbose = 0);
         must("after the mistake");
     }
+    layer = cn_layer_new(&rebuilding, &own_defaults);
+    freed = 0;
+    assert_null(cn_call(layer, x));
+    expect_error("the tensor belongs");
+    freed = 3;
+    layer = cn_layer_new(&rebuilding, &own_defaults);
+    assert_non_null(cn_call(layer, x));
+    must("after the mistake");
     layer = cn_layer_new(&freeing, &own_defaults);
     cn_tensor *sum = cn_call(layer, cn_zeros(1, 2));
     check_number(sum, 1, cn_tensor_item(cn_layer_weight(layer, 0), 1));
