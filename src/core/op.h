@@ -78,6 +78,18 @@ typedef struct cn__op {
     const cn__kernel *reference;
 } cn__op;
 
+/* Whether the attributes of a reduction (i[1] = number of axes or CN_NONE for all, i[2 …] = axes,
+ * which may count from the end) name this axis of an input of that rank. */
+static inline bool cn__reduces(const cn__attrs *attrs, int rank, int axis)
+{
+    for (int64_t k = 0; k < attrs->i[1]; k++) {
+        if (attrs->i[2 + k] == axis || attrs->i[2 + k] + rank == axis) {
+            return true;
+        }
+    }
+    return attrs->i[1] == CN_NONE;
+}
+
 /* One record each, in src/ops; one readable kernel each, in src/kernels/reference: the oracle of
  * the tests. */
 #define XX(name)                                                                                   \

@@ -15,6 +15,18 @@ int cn__plan_value(cn__program *p, cn__value value)
     return (int)p->n_values++;
 }
 
+int cn__plan_temporary(cn__program *p, cn_dtype dtype, cn_shape shape, bool batched)
+{
+    return cn__plan_value(p, (cn__value){.kind = CN__VALUE_TEMPORARY,
+                                         .dtype = dtype,
+                                         .shape = shape,
+                                         .batched = batched,
+                                         .input = -1,
+                                         .producer = -1,
+                                         .alias = -1,
+                                         .home = -1});
+}
+
 cn__inst *cn__plan_inst(cn__program *p, const cn__op *op, int n_in, const int *in, int n_out,
                         const int *out)
 {

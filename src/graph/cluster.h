@@ -11,7 +11,6 @@ typedef struct cn__cluster {
     int64_t n, capacity;
     cn_shape shape;
     bool batched;
-    bool sums;      /* has a sum */
     uint64_t *sets; /* three sets of instructions: the members, what they depend on, what depends on
                        them */
 } cn__cluster;

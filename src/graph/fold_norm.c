@@ -17,19 +17,8 @@ static bool is_row(const cn__program *p, int v, int64_t n)
  * does not matter, its second) and a row of n floats as the other, which goes to *row; else -1. */
 static int reader_with_row(const cn__program *p, int value, const cn__op *op, int64_t n, int *row)
 {
-    int reader = -1;
-    for (int64_t i = 0; i < p->n_insts; i++) {
-        const cn__inst *inst = &p->insts[i];
-        for (int k = 0; !inst->dead && k < inst->n_in; k++) {
-            if (inst->in[k] == value) {
-                if (reader >= 0) {
-                    return -1;
-                }
-                reader = (int)i;
-            }
-        }
-    }
-    if (reader < 0 || p->values[value].output || p->insts[reader].op != op) {
+    int reader = cn__plan_only_reader(p, value);
+    if (reader < 0 || p->insts[reader].op != op) {
         return -1;
     }
     const cn__inst *inst = &p->insts[reader];
@@ -38,15 +27,11 @@ static int reader_with_row(const cn__program *p, int value, const cn__op *op, in
     return (second && op == &cn__op_subtract) || !is_row(p, *row, n) ? -1 : reader;
 }
 
-/* A new value like `like` made by an op of two inputs; a negative code. */
+/* A new value of the shape of `like` made by an op of one or two inputs; a negative code. */
 static int compute(cn__program *p, const cn__op *op, int a, int b, int like)
 {
-    cn__value value = p->values[like];
-    value.kind = CN__VALUE_TEMPORARY;
-    value.tensor = NULL;
-    value.output = false;
-    value.alias = value.home = value.producer = -1;
-    int in[2] = {a, b}, out = cn__plan_value(p, value);
+    int in[2] = {a, b};
+    int out = cn__plan_temporary(p, CN_FLOAT32, p->values[like].shape, false);
     cn__inst *inst = out < 0 ? NULL : cn__plan_inst(p, op, b < 0 ? 1 : 2, in, 1, &out);
     if (!inst) {
         return cn_error_code();

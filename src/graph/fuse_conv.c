@@ -229,18 +229,6 @@ static bool follow_gradient(const cn__program *p, found *f)
     return f->pool >= 0 || f->select < 0 || p->values[value].producer != f->select;
 }
 
-static int new_value(cn__program *p, cn_dtype dtype, cn_shape shape, bool batched)
-{
-    return cn__plan_value(p, (cn__value){.kind = CN__VALUE_TEMPORARY,
-                                         .dtype = dtype,
-                                         .shape = shape,
-                                         .batched = batched,
-                                         .input = -1,
-                                         .producer = -1,
-                                         .alias = -1,
-                                         .home = -1});
-}
-
 static cn__conv_extra *copy_extra(const cn__conv_extra *extra)
 {
     cn__conv_extra *copy = cn__malloc(sizeof *copy);
@@ -267,7 +255,7 @@ static int pack(cn__program *p, int weight, const cn__op *op, int64_t floats,
                 const cn__conv_extra *extra)
 {
     cn_shape shape = cn_shape_of(floats);
-    int v = new_value(p, CN_FLOAT32, shape, false);
+    int v = cn__plan_temporary(p, CN_FLOAT32, shape, false);
     if (v < 0 || !new_inst(p, op, 1, &weight, 1, &v, extra, CN__BATCH_NONE)) {
         return cn_error_code();
     }
@@ -304,7 +292,7 @@ static int write_forward(cn__program *p, const found *f, cn__conv_extra *extra, 
     extra->dropout = counter >= 0;
     *winner = -1;
     if (f->gradient >= 0 && f->pool >= 0) {
-        *winner = new_value(p, CN_UINT8, p->values[f->out].shape, true);
+        *winner = cn__plan_temporary(p, CN_UINT8, p->values[f->out].shape, true);
         if (*winner < 0) {
             return *winner;
         }
@@ -343,7 +331,7 @@ static int write_gradient(cn__program *p, const found *f, cn__conv_extra *extra,
         extra->dx = true;
     }
     cn_shape buffer = cn_shape_of(kernels->block_gradient(&extra->block));
-    int dw = new_value(p, CN_FLOAT32, buffer, false);
+    int dw = cn__plan_temporary(p, CN_FLOAT32, buffer, false);
     if (dw < 0) {
         return dw;
     }

@@ -4,25 +4,6 @@
 
 #include <string.h>
 
-/* The only live instruction that reads the value, or -1; the value must not be read after the run.
- */
-static int only_reader(const cn__program *p, int value)
-{
-    int reader = -1;
-    for (int64_t i = 0; i < p->n_insts; i++) {
-        const cn__inst *inst = &p->insts[i];
-        for (int k = 0; !inst->dead && k < inst->n_in; k++) {
-            if (inst->in[k] == value && !(inst->shape_only >> k & 1)) {
-                if (reader >= 0) {
-                    return -1;
-                }
-                reader = (int)i;
-            }
-        }
-    }
-    return p->values[value].output ? -1 : reader;
-}
-
 static bool is_matrix(const cn__program *p, int v)
 {
     const cn__value *value = &p->values[v];
@@ -68,7 +49,7 @@ static int fuse_forward(cn__program *p, int64_t i, bool trains)
         extra.gemv = true;
         extra.skinny = false;
     }
-    int reader = only_reader(p, y);
+    int reader = cn__plan_only_reader(p, y);
     if (reader >= 0 && p->insts[reader].op == &cn__op_add) {
         const cn__inst *add = &p->insts[reader];
         int other = add->in[0] == y ? add->in[1] : add->in[0];
@@ -79,7 +60,7 @@ static int fuse_forward(cn__program *p, int64_t i, bool trains)
             extra.bias = true;
             p->insts[reader].dead = true;
             y = add->out[0];
-            reader = only_reader(p, y);
+            reader = cn__plan_only_reader(p, y);
         }
     }
     if (reader >= 0 && p->insts[reader].op == &cn__op_relu) {
@@ -103,7 +84,7 @@ static int fuse_data_gradient(cn__program *p, int64_t i)
     cn__inst *inst = &p->insts[i];
     int w = inst->in[1], dx = inst->out[0], n_in = 2;
     cn__dense_extra extra = {.skinny = is_skinny(p, w)};
-    int reader = only_reader(p, dx);
+    int reader = cn__plan_only_reader(p, dx);
     if (reader >= 0 && p->insts[reader].op == &cn__op_where && p->insts[reader].in[1] == dx &&
         cn__plan_is_zero(p, p->insts[reader].in[2])) {
         int condition = p->values[p->insts[reader].in[0]].producer;

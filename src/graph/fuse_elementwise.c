@@ -86,12 +86,7 @@ static cn_shape lined_up(const cn__inst *inst, int k, const cn_shape *in, const 
     cn_shape full = *out;
     int from = 0;
     for (int a = 0; a < out->rank; a++) {
-        bool reduced = inst->attrs.i[1] < 0;
-        for (int64_t j = 0; j < inst->attrs.i[1]; j++) {
-            int64_t axis = inst->attrs.i[2 + j];
-            reduced = reduced || (axis < 0 ? axis + out->rank : axis) == a;
-        }
-        full.dim[a] = reduced ? 1 : in->dim[from++];
+        full.dim[a] = cn__reduces(&inst->attrs, out->rank, a) ? 1 : in->dim[from++];
     }
     return full;
 }
@@ -218,7 +213,6 @@ static int take_sum(cn__fuser *f, int64_t i)
         f->clusters[single].n = 0;
         return 0;
     }
-    f->clusters[into].sums = true;
     return cn__cluster_absorb(f, into, single);
 }
 

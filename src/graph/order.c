@@ -222,3 +222,20 @@ bool cn__plan_assigns(const cn__program *p)
     }
     return false;
 }
+
+int cn__plan_only_reader(const cn__program *p, int value)
+{
+    int reader = -1;
+    for (int64_t i = 0; i < p->n_insts; i++) {
+        const cn__inst *inst = &p->insts[i];
+        for (int k = 0; !inst->dead && k < inst->n_in; k++) {
+            if (inst->in[k] == value && !(inst->shape_only >> k & 1)) {
+                if (reader >= 0) {
+                    return -1;
+                }
+                reader = (int)i;
+            }
+        }
+    }
+    return p->values[value].output ? -1 : reader;
+}

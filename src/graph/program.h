@@ -168,6 +168,11 @@ int cn__plan_sort(cn__program *p);
 void cn__plan_sweep(cn__program *p);
 /* Whether a run changes a variable. */
 bool cn__plan_assigns(const cn__program *p);
+/* The only live instruction that reads the value, itself and once, or -1: also where it is read
+ * after the run. */
+int cn__plan_only_reader(const cn__program *p, int value);
+/* A new array of the arena, of no instruction yet; a negative code. */
+int cn__plan_temporary(cn__program *p, cn_dtype dtype, cn_shape shape, bool batched);
 /* How many live instructions read the value. */
 int cn__plan_uses(const cn__program *p, int value);
 /* The value at the end of a chain of views. */

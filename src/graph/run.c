@@ -236,6 +236,17 @@ static void slice_arg(cn__arg *arg, const cn__value *value, const cn__value *roo
     arg->shape.dim[0] = r1 - r0;
 }
 
+/* Units [begin, end) of planned call i, with the arguments of `call`. */
+static int run_units(walk *w, int i, const cn__call *call, int64_t begin, int64_t end)
+{
+    double start = w->timed ? seconds_now() : 0;
+    int code = w->p->planned[i].kernel->run(call, begin, end);
+    if (w->timed) {
+        w->context->seconds[i] += seconds_now() - start;
+    }
+    return code;
+}
+
 static int run_rows(walk *w, const cn__group *group, int64_t task, void *scratch)
 {
     const cn__program *p = w->p;
@@ -256,12 +267,8 @@ static int run_rows(walk *w, const cn__group *group, int64_t task, void *scratch
         call.out = args + call.n_in;
         call.scratch = scratch;
         call.row0 = r0;
-        double start = w->timed ? seconds_now() : 0;
         int64_t units = planned->kernel->units ? planned->kernel->units(&call) : 1;
-        int code = planned->kernel->run(&call, 0, units);
-        if (w->timed) {
-            w->context->seconds[i] += seconds_now() - start;
-        }
+        int code = run_units(w, i, &call, 0, units);
         if (code < 0) {
             return code;
         }
@@ -269,25 +276,22 @@ static int run_rows(walk *w, const cn__group *group, int64_t task, void *scratch
     return 0;
 }
 
-static int run_calls(walk *w, const cn__group *group, int64_t task, void *scratch)
+/* `tasks` tasks of a group from `task` on: of a WHOLE one their units together, of others one. */
+static int run_calls(walk *w, const cn__group *group, int64_t task, int64_t tasks, void *scratch)
 {
     if (group->mode == CN__MODE_ROWS) {
         return run_rows(w, group, task, scratch);
     }
     for (int i = group->first; i < group->first + group->count; i++) {
-        const cn__planned *planned = &w->p->planned[i];
         cn__call call = w->context->calls[i];
         call.scratch = scratch;
-        int64_t begin = 0, end = planned->units;
+        int64_t begin = 0, end = w->p->planned[i].units;
         if (group->mode == CN__MODE_WHOLE) {
+            int64_t stop = (task + tasks) * group->grain;
             begin = task * group->grain;
-            end = begin + group->grain < end ? begin + group->grain : end;
+            end = stop < end ? stop : end;
         }
-        double start = w->timed ? seconds_now() : 0;
-        int code = planned->kernel->run(&call, begin, end);
-        if (w->timed) {
-            w->context->seconds[i] += seconds_now() - start;
-        }
+        int code = run_units(w, i, &call, begin, end);
         if (code < 0) {
             return code;
         }
@@ -305,9 +309,9 @@ static void note_failure(walk *w, int group, int64_t task, int code)
     }
 }
 
-static void run_task(walk *w, int g, int64_t task, void *scratch)
+static void run_tasks(walk *w, int g, int64_t task, int64_t tasks, void *scratch)
 {
-    int code = run_calls(w, &w->p->groups[g], task, scratch);
+    int code = run_calls(w, &w->p->groups[g], task, tasks, scratch);
     if (code < 0) {
         note_failure(w, g, task, code);
         /* Of several workers' messages one counts: the failing task is run again for it. */
@@ -329,7 +333,7 @@ static void run_share(walk *w, int g, int owner, int workers, void *scratch)
         if (t >= end) {
             break;
         }
-        run_task(w, g, t, scratch);
+        run_tasks(w, g, t, 1, scratch);
     }
 }
 
@@ -368,34 +372,15 @@ static void run_worker(void *user, int worker, int workers)
 
 /* A call that others do not share is not cut either: a product with one row reads its weights
  * fastest in long pieces. Its tasks have the same bits together as apart. */
-static bool run_uncut(walk *w, int g)
-{
-    const cn__group *group = &w->p->groups[g];
-    if (group->mode != CN__MODE_WHOLE || group->count != 1 || group->tasks < 2) {
-        return false;
-    }
-    const cn__planned *planned = &w->p->planned[group->first];
-    cn__call call = w->context->calls[group->first];
-    call.scratch = w->context->worker_scratch[0];
-    double start = w->timed ? seconds_now() : 0;
-    int code = planned->kernel->run(&call, 0, planned->units);
-    if (w->timed) {
-        w->context->seconds[group->first] += seconds_now() - start;
-    }
-    if (code < 0) {
-        note_failure(w, g, 0, code);
-    }
-    return true;
-}
-
 static void run_alone(walk *w)
 {
     void *scratch = w->context->worker_scratch[0];
     int first = w->first_stage < w->p->n_stages ? w->p->stages[w->first_stage].first : 0;
     for (int g = first; g < w->p->n_groups && atomic_load(&w->code) == 0; g++) {
-        bool done = run_uncut(w, g);
-        for (int64_t t = 0; !done && t < w->p->groups[g].tasks && atomic_load(&w->code) == 0; t++) {
-            run_task(w, g, t, scratch);
+        const cn__group *group = &w->p->groups[g];
+        int64_t step = group->mode == CN__MODE_WHOLE && group->tasks > 1 ? group->tasks : 1;
+        for (int64_t t = 0; t < group->tasks && atomic_load(&w->code) == 0; t += step) {
+            run_tasks(w, g, t, step, scratch);
         }
     }
 }
@@ -553,7 +538,7 @@ static int run_walk(cn__program *p, cn__context *c, uint64_t versions)
     if (code < 0 && !cn__pending()) {
         int64_t place = atomic_load(&w.bad_task);
         w.several = false;
-        run_task(&w, (int)(place >> 32), place & 0xffffffff, c->worker_scratch[0]);
+        run_tasks(&w, (int)(place >> 32), place & 0xffffffff, 1, c->worker_scratch[0]);
         if (!cn__pending()) {
             cn__fail(code, "A step of the program failed");
         }

@@ -24,13 +24,7 @@ static int split(cn__program *p, int64_t i)
     int in = p->insts[i].in[0], out[2] = {p->insts[i].out[0], p->insts[i].out[1]};
     const cn_shape *x = &p->values[in].shape;
     int64_t columns = x->dim[x->rank - 1], rows = cn__shape_size(x) / columns;
-    int sums = cn__plan_value(p, (cn__value){.kind = CN__VALUE_TEMPORARY,
-                                             .dtype = CN_FLOAT64,
-                                             .shape = cn_shape_of(2, columns),
-                                             .input = -1,
-                                             .producer = -1,
-                                             .alias = -1,
-                                             .home = -1});
+    int sums = cn__plan_temporary(p, CN_FLOAT64, cn_shape_of(2, columns), false);
     cn__inst *first = sums < 0 ? NULL : cn__plan_inst(p, &cn__op_moments_sums, 1, &in, 1, &sums);
     if (!first) {
         return cn_error_code();

@@ -4,9 +4,7 @@
 
 #include "ops/op.h"
 #include "ops/tape.h"
-#include "optimizers/optimizer.h"
 
-#include <math.h>
 #include <string.h>
 
 void cn__model_forget_programs(cn_model *model)
@@ -255,10 +253,7 @@ int cn__step_minimize(cn_step *s, cn_tensor *loss)
     int n = cn_layer_trainable_weights(&model->layer, weights, MAX_WEIGHTS);
     int code = n < 0 ? n : n > MAX_WEIGHTS ? cn__fail(CN_EVALUE, "fit: too many weights") : 0;
     /* Keras 3 makes the gradients of the scaled loss, which apply_gradients scales back. */
-    double scale = cn__optimizer_head(model->optimizer)->loss_scale_factor;
-    if (!isnan(scale) && cn__is_keras3(model->optimizer->base.keras)) {
-        loss = cn_multiply(loss, scale);
-    }
+    loss = cn_optimizer_scale_loss(model->optimizer, loss);
     if (code == 0 && n) {
         code = cn__gradients(1, &loss, NULL, n, weights, grads);
     }

@@ -62,19 +62,6 @@ cn_tensor *cn_broadcast_to(cn_tensor *x, int rank, const int64_t *shape)
     return cn__apply1(&cn__op_broadcast_to, &attrs, x);
 }
 
-/* Whether a reduction with these attributes runs over the axis of a tensor of `rank`. */
-static bool reduces(const cn__attrs *attrs, int axis, int rank)
-{
-    int64_t n = attrs->i[1];
-    for (int64_t k = 0; k < n; k++) {
-        int64_t a = attrs->i[2 + k];
-        if ((a < 0 ? a + rank : a) == axis) {
-            return true;
-        }
-    }
-    return n < 0;
-}
-
 /* broadcast_like(x, ref): x is what a reduction of ref with these attributes gives (attrs.i[0] =
  * keepdims, i[1] = n or CN_NONE, i[2 …] = axes); the output has ref's shape. n = 0 is plain numpy
  * broadcasting of x to ref. */
@@ -83,7 +70,7 @@ static int infer_broadcast_like(cn__node *node)
     const cn_shape *in = cn__in_shape(node, 0), *ref = cn__in_shape(node, 1);
     int dropped = 0;
     for (int a = 0; a < ref->rank; a++) {
-        dropped += !node->attrs.i[0] && reduces(&node->attrs, a, ref->rank);
+        dropped += !node->attrs.i[0] && cn__reduces(&node->attrs, ref->rank, a);
     }
     if (in->rank > ref->rank || (node->attrs.i[1] > 0 && in->rank + dropped != ref->rank)) {
         char a[CN__SHAPE_TEXT], b[CN__SHAPE_TEXT];
@@ -111,7 +98,7 @@ static cn__batch batch_broadcast_like(const cn__node *node, const bool *batched)
         return CN__BATCH_NONE;
     }
     const cn_shape *in = cn__in_shape(node, 0), *ref = cn__in_shape(node, 1);
-    bool reduced = reduces(&node->attrs, 0, ref->rank);
+    bool reduced = cn__reduces(&node->attrs, ref->rank, 0);
     if (!batched[0]) {
         /* Every row of ref gets the same: what was reduced over rows, or has none of its own. */
         return cn__row_if(reduced || in->rank < ref->rank || in->dim[0] == 1);
@@ -194,7 +181,7 @@ static int infer_count_like(cn__node *node)
 /* Counts of rows add up; a count along other axes is the same whatever the rows. */
 static cn__batch batch_count_like(const cn__node *node, const bool *batched)
 {
-    bool rows = reduces(&node->attrs, 0, cn__in_shape(node, 0)->rank);
+    bool rows = cn__reduces(&node->attrs, cn__in_shape(node, 0)->rank, 0);
     return batched[0] && rows ? CN__BATCH_REDUCE : CN__BATCH_NONE;
 }
 

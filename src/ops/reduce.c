@@ -3,18 +3,6 @@
 #include "ops/support.h"
 #include <string.h>
 
-/* Whether attrs (i[0] = keepdims, i[1] = number of axes or CN_NONE, i[2 …] = axes) reduce the axis.
- */
-static bool reduces(const cn__attrs *attrs, int rank, int axis)
-{
-    if (attrs->i[1] == CN_NONE)
-        return true;
-    for (int64_t k = 0; k < attrs->i[1]; k++)
-        if (attrs->i[2 + k] == axis || attrs->i[2 + k] + rank == axis)
-            return true;
-    return false;
-}
-
 int cn__infer_reduced(cn__node *node, cn_dtype dtype)
 {
     const cn_shape *in = cn__in_shape(node, 0);
@@ -23,7 +11,7 @@ int cn__infer_reduced(cn__node *node, cn_dtype dtype)
         if (cn__axis(node->attrs.i[2 + k], in->rank, node->op->name) < 0)
             return CN_EINDEX;
     for (int axis = 0; axis < in->rank; axis++) {
-        if (!reduces(&node->attrs, in->rank, axis))
+        if (!cn__reduces(&node->attrs, in->rank, axis))
             out.dim[out.rank++] = in->dim[axis];
         else if (node->attrs.i[0])
             out.dim[out.rank++] = 1;
@@ -46,7 +34,7 @@ static int infer_extreme(cn__node *node)
 {
     const cn_shape *in = cn__in_shape(node, 0);
     for (int axis = 0; axis < in->rank; axis++)
-        if (in->dim[axis] == 0 && reduces(&node->attrs, in->rank, axis))
+        if (in->dim[axis] == 0 && cn__reduces(&node->attrs, in->rank, axis))
             return cn__fail(CN_EVALUE, "Cannot compute the %s of an empty tensor.", node->op->name);
     return infer_same(node);
 }
@@ -99,7 +87,7 @@ cn__batch cn__batch_reduced(const cn__node *node, const bool *batched, cn__batch
 {
     if (!batched[0])
         return CN__BATCH_NONE;
-    return reduces(&node->attrs, cn__in_shape(node, 0)->rank, 0) ? along_rows : CN__BATCH_ROW;
+    return cn__reduces(&node->attrs, cn__in_shape(node, 0)->rank, 0) ? along_rows : CN__BATCH_ROW;
 }
 
 static cn__batch batch_sum(const cn__node *node, const bool *batched)

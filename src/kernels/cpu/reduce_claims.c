@@ -12,27 +12,17 @@ typedef struct columns {
     int64_t outer, rows, columns;
 } columns;
 
-static bool reduces(const cn__attrs *attrs, int rank, int axis)
-{
-    for (int64_t k = 0; k < attrs->i[1]; k++) {
-        if (attrs->i[2 + k] == axis || attrs->i[2 + k] + rank == axis) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* False unless the reduced axes are neighbours and the last but the very last. */
 static bool columns_of(const cn__call *call, columns *c)
 {
     const cn_shape *x = &call->in[0].shape;
     *c = (columns){.outer = 1, .rows = 1};
-    if (x->rank < 2 || call->attrs->i[1] < 1 || reduces(call->attrs, x->rank, x->rank - 1)) {
+    if (x->rank < 2 || call->attrs->i[1] < 1 || cn__reduces(call->attrs, x->rank, x->rank - 1)) {
         return false;
     }
     c->columns = x->dim[x->rank - 1];
     for (int axis = 0; axis < x->rank - 1; axis++) {
-        if (reduces(call->attrs, x->rank, axis)) {
+        if (cn__reduces(call->attrs, x->rank, axis)) {
             c->rows *= x->dim[axis];
         } else if (c->rows > 1) {
             return false;
@@ -108,9 +98,8 @@ static bool rows_of(const cn__call *call, columns *c)
 {
     const cn_shape *x = &call->in[0].shape;
     *c = (columns){.outer = 1, .rows = 1, .columns = 1};
-    bool all = call->attrs->i[1] == CN_NONE;
     for (int axis = 0; axis < x->rank; axis++) {
-        bool reduced = all || reduces(call->attrs, x->rank, axis);
+        bool reduced = cn__reduces(call->attrs, x->rank, axis);
         if (!reduced && c->columns > 1) {
             return false;
         }

@@ -9,23 +9,13 @@ typedef struct axes {
     int64_t count; /* elements behind one output */
 } axes;
 
-static bool reduces(const cn__attrs *attrs, int rank, int axis)
-{
-    for (int64_t k = 0; k < attrs->i[1]; k++) {
-        if (attrs->i[2 + k] == axis || attrs->i[2 + k] + rank == axis) {
-            return true;
-        }
-    }
-    return attrs->i[1] == CN_NONE;
-}
-
 static axes axes_of(const cn__call *call)
 {
     const cn_shape *x = &call->in[0].shape;
     axes a = {.count = 1};
     int64_t stride = 1;
     for (int axis = x->rank - 1; axis >= 0; axis--) {
-        if (reduces(call->attrs, x->rank, axis)) {
+        if (cn__reduces(call->attrs, x->rank, axis)) {
             a.reduced_dim[a.reduced] = x->dim[axis];
             a.reduced_stride[a.reduced++] = stride;
             a.count *= x->dim[axis];

@@ -117,16 +117,6 @@ typedef struct plan {
     const void *data;
 } plan;
 
-static bool reduces_axis(const cn__attrs *attrs, int rank, int axis)
-{
-    if (attrs->i[1] == CN_NONE)
-        return true;
-    for (int64_t i = 0; i < attrs->i[1]; i++)
-        if (attrs->i[2 + i] == axis || attrs->i[2 + i] + rank == axis)
-            return true;
-    return false;
-}
-
 static plan plan_of(const cn__call *call)
 {
     const cn__arg *in = &call->in[0];
@@ -135,7 +125,7 @@ static plan plan_of(const cn__call *call)
     int last = -1; /* what the previous axis was: 0 kept, 1 reduced */
     for (int axis = in->shape.rank - 1; axis >= 0; axis--) {
         int64_t n = in->shape.dim[axis];
-        int is_reduced = reduces_axis(call->attrs, in->shape.rank, axis);
+        int is_reduced = cn__reduces(call->attrs, in->shape.rank, axis);
         if (n != 1) {
             int *runs = is_reduced ? &p.reduced : &p.kept;
             int64_t *dim = is_reduced ? p.reduced_dim : p.kept_dim;
