@@ -78,33 +78,24 @@ static json_t *list_or_json(const char *option, const char *text)
     return list;
 }
 
-/* Puts one option over the settings; takes the value, which may be NULL after an error. */
-static int put(json_t *settings, const char *key, json_t *value)
-{
-    if (!value) {
-        return cn_error_code() < 0 ? cn_error_code() : cn__no_memory();
-    }
-    return json_object_set_new(settings, key, value) < 0 ? cn__no_memory() : 0;
-}
-
 static int put_options(json_t *settings, const cn__cli_values *v)
 {
     int code = 0;
     if (v->optimizer) {
-        code = put(settings, "optimizer", name_or_json("optimizer", v->optimizer));
+        code = cn__json_set(settings, "optimizer", name_or_json("optimizer", v->optimizer));
     }
     if (code == 0 && v->loss) {
-        code = put(settings, "loss", name_or_json("loss", v->loss));
+        code = cn__json_set(settings, "loss", name_or_json("loss", v->loss));
     }
     if (code == 0 && v->metrics) {
-        code = put(settings, "metrics", list_or_json("metrics", v->metrics));
+        code = cn__json_set(settings, "metrics", list_or_json("metrics", v->metrics));
     }
     if (code == 0 && v->weighted_metrics) {
-        code = put(settings, "weighted_metrics",
-                   list_or_json("weighted-metrics", v->weighted_metrics));
+        code = cn__json_set(settings, "weighted_metrics",
+                            list_or_json("weighted-metrics", v->weighted_metrics));
     }
     if (code == 0 && v->loss_weights) {
-        code = put(settings, "loss_weights", json_of("loss-weights", v->loss_weights));
+        code = cn__json_set(settings, "loss_weights", json_of("loss-weights", v->loss_weights));
     }
     return code;
 }

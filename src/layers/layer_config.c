@@ -13,27 +13,6 @@ extern const cn_layer_class cn__layer_dense;
 extern const cn_layer_class cn__layer_input_layer;
 
 #if CN__HAVE_JANSSON
-static int set(json_t *object, const char *key, json_t *value)
-{
-    if (!value) {
-        return cn__pending() ? cn_error_code() : cn__no_memory();
-    }
-    return json_object_set_new(object, key, value) < 0 ? cn__no_memory() : 0;
-}
-
-/* [null, 28, 28]: lengths of -1 (or CN_NONE) are None. */
-static json_t *shape_list(const int64_t *dim, int n)
-{
-    json_t *list = json_array();
-    for (int i = 0; list && i < n; i++) {
-        if (json_array_append_new(list, dim[i] < 0 ? json_null() : json_integer(dim[i])) < 0) {
-            json_decref(list);
-            return NULL;
-        }
-    }
-    return list;
-}
-
 static bool given(const cn_ints *ints)
 {
     return ints->n > 0 || ints->v[0] != 0;
@@ -52,7 +31,7 @@ static json_t *told_shape(const cn_layer *layer)
         n = 1 + cn__ints_count(&args->input_shape);
         memcpy(dim + 1, args->input_shape.v, (size_t)(n - 1) * sizeof *dim);
     }
-    return n ? shape_list(dim, n) : json_null();
+    return n ? cn__json_lengths(n, dim) : json_null();
 }
 
 static int write_input_layer(const cn_layer *layer, int dialect, json_t *config)
@@ -61,7 +40,7 @@ static int write_input_layer(const cn_layer *layer, int dialect, json_t *config)
     bool three = dialect == CN__DIALECT_KERAS3;
     int keras = layer->base.keras;
     json_object_clear(config);
-    int code = set(config, three ? "batch_shape" : "batch_input_shape", told_shape(layer));
+    int code = cn__json_set(config, three ? "batch_shape" : "batch_input_shape", told_shape(layer));
     const char *const keys[] = {"dtype", "sparse", "ragged", "name", "optional"};
     for (int i = 0; code == 0 && i < 5; i++) {
         bool old = (i == 2 && cn__is_multi_backend(keras)) ||
@@ -74,7 +53,7 @@ static int write_input_layer(const cn_layer *layer, int dialect, json_t *config)
                         : i == 2 ? json_boolean(args->ragged)
                         : i == 3 ? json_string(layer->base.name)
                                  : json_boolean(args->optional);
-        code = set(config, keys[i], value);
+        code = cn__json_set(config, keys[i], value);
     }
     return code;
 }
@@ -91,13 +70,13 @@ static int insert_beside(json_t *config, const char *beside, bool before, const 
     {
         bool here = strcmp(name, beside) == 0;
         if (code == 0 && here && before) {
-            code = set(config, key, json_incref(value));
+            code = cn__json_set(config, key, json_incref(value));
         }
         if (code == 0 && strcmp(name, key) != 0) {
-            code = set(config, name, json_incref(item));
+            code = cn__json_set(config, name, json_incref(item));
         }
         if (code == 0 && here && !before) {
-            code = set(config, key, json_incref(value));
+            code = cn__json_set(config, key, json_incref(value));
         }
     }
     json_decref(copy);
@@ -124,7 +103,7 @@ static int write_axes(const cn_layer *layer, bool three, json_t *config)
                 list = NULL;
             }
         }
-        int code = set(config, f->name, list);
+        int code = cn__json_set(config, f->name, list);
         if (code < 0) {
             return code;
         }
@@ -142,7 +121,8 @@ static json_t *renorm_clipping(const cn_batch_normalization_args *args)
         {"rmax", args->renorm_rmax}, {"rmin", args->renorm_rmin}, {"dmax", args->renorm_dmax}};
     json_t *object = json_object();
     for (int i = 0; object && i < 3; i++) {
-        if (!isnan(limits[i].value) && set(object, limits[i].key, json_real(limits[i].value)) < 0) {
+        if (!isnan(limits[i].value) &&
+            cn__json_set(object, limits[i].key, json_real(limits[i].value)) < 0) {
             json_decref(object);
             return NULL;
         }
@@ -157,11 +137,13 @@ static int write_batch_normalization(const cn_layer *layer, int dialect, json_t 
     if (dialect == CN__DIALECT_KERAS3 ? keras < 314 : !args->renorm) {
         return 0;
     }
-    int code = set(config, "renorm", json_boolean(args->renorm));
+    int code = cn__json_set(config, "renorm", json_boolean(args->renorm));
     if (code == 0) {
-        code = set(config, "renorm_clipping", args->renorm ? renorm_clipping(args) : json_null());
+        code = cn__json_set(config, "renorm_clipping",
+                            args->renorm ? renorm_clipping(args) : json_null());
     }
-    return code == 0 ? set(config, "renorm_momentum", json_real(args->renorm_momentum)) : code;
+    return code == 0 ? cn__json_set(config, "renorm_momentum", json_real(args->renorm_momentum))
+                     : code;
 }
 
 /* Before 2.3 only the first layer had a dtype, before 2.2 a Flatten no data format. */
@@ -186,9 +168,10 @@ static int write_spatial_dropout(const cn_layer *layer, json_t *config)
     for (int i = 0; code == 0 && i < 5; i++) {
         json_t *value = json_object_get(copy, keys[i]);
         if (i == 3) {
-            code = set(config, keys[i], json_string(args->dtype ? args->dtype : "float32"));
+            code =
+                cn__json_set(config, keys[i], json_string(args->dtype ? args->dtype : "float32"));
         } else if (value) {
-            code = set(config, keys[i], json_incref(value));
+            code = cn__json_set(config, keys[i], json_incref(value));
         }
     }
     json_decref(copy);
@@ -288,19 +271,19 @@ int cn__layer_write_object(const void *layer, int dialect, void *object)
     }
     json_t *shapes = NULL;
     if (self->n_input_shapes == 1 && cn__layer_class(self)->n_inputs >= 0) {
-        shapes = shape_list(self->input_shapes[0].dim, self->input_shapes[0].rank);
+        shapes = cn__json_shape(&self->input_shapes[0]);
     } else {
         shapes = json_array();
         for (int i = 0; shapes && i < self->n_input_shapes; i++) {
             const cn_shape *s = &self->input_shapes[i];
-            if (json_array_append_new(shapes, shape_list(s->dim, s->rank)) < 0) {
+            if (json_array_append_new(shapes, cn__json_shape(s)) < 0) {
                 json_decref(shapes);
                 shapes = NULL;
             }
         }
     }
     json_t *build = shapes ? json_pack("{s:o}", "input_shape", shapes) : NULL;
-    return set(object, "build_config", build);
+    return cn__json_set(object, "build_config", build);
 }
 
 int cn__layer_read_key(const cn_class *class, const char *key, const void *value, void *args)

@@ -33,15 +33,6 @@ static json_t *list_of(int n, const int64_t *v)
     return list;
 }
 
-static json_t *shape_list(const cn_shape *shape)
-{
-    int64_t lengths[CN_MAX_RANK];
-    for (int i = 0; i < shape->rank; i++) {
-        lengths[i] = shape->dim[i] < 0 ? CN_NONE : shape->dim[i];
-    }
-    return list_of(shape->rank, lengths);
-}
-
 static json_t *real(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
@@ -432,11 +423,11 @@ json_t *cn__op_layer_build_config(const cn__layer_call *call)
     const json_t *index = json_object_get(first, "#");
     json_t *shapes = NULL;
     if (index) {
-        shapes = shape_list(&call->in[json_integer_value(index)]->shape);
+        shapes = cn__json_shape(&call->in[json_integer_value(index)]->shape);
     } else if (is_listed(call)) {
         shapes = json_array();
         for (int i = 0; shapes && i < call->n_in; i++) {
-            if (json_array_append_new(shapes, shape_list(&call->in[i]->shape)) < 0) {
+            if (json_array_append_new(shapes, cn__json_shape(&call->in[i]->shape)) < 0) {
                 json_decref(shapes);
                 shapes = NULL;
             }

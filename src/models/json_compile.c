@@ -39,14 +39,6 @@ static json_t *identifier(cn_identifier id)
     return *(const char *)id == '{' ? json_loads(id, 0, NULL) : json_string(id);
 }
 
-static int append(json_t *list, json_t *value)
-{
-    if (!value) {
-        return cn__pending() ? cn_error_code() : cn__no_memory();
-    }
-    return json_array_append_new(list, value) < 0 ? cn__no_memory() : 0;
-}
-
 static json_t *losses(const cn_model *model)
 {
     if (model->n_losses <= 1) {
@@ -56,9 +48,9 @@ static json_t *losses(const cn_model *model)
     json_t *list = json_array();
     int code = list ? 0 : cn__no_memory();
     for (int i = 0; code == 0 && i < model->n_losses; i++) {
-        code =
-            append(list, model->losses[i] ? named_or_object((const cn__instance *)model->losses[i])
-                                          : json_null());
+        code = cn__json_append(list, model->losses[i]
+                                         ? named_or_object((const cn__instance *)model->losses[i])
+                                         : json_null());
     }
     if (code < 0) {
         json_decref(list);
@@ -71,7 +63,7 @@ static json_t *loss_weights(const cn_model *model)
 {
     json_t *list = model->loss_weights_given ? json_array() : json_null();
     for (int i = 0; list && model->loss_weights_given && i < model->n_outputs; i++) {
-        if (append(list, json_real(model->loss_weights[i])) < 0) {
+        if (cn__json_append(list, json_real(model->loss_weights[i])) < 0) {
             json_decref(list);
             return NULL;
         }
@@ -90,7 +82,7 @@ static json_t *metrics_of(const cn_model *model, int output, bool weighted)
     int code = list ? 0 : cn__no_memory();
     for (int i = 0; code == 0 && i < model->n_metrics; i++) {
         if (has_metric(model, i, output, weighted)) {
-            code = append(list, identifier(model->metrics[i].identifier));
+            code = cn__json_append(list, identifier(model->metrics[i].identifier));
         }
     }
     if (code < 0) {
@@ -116,7 +108,7 @@ static json_t *metrics(const cn_model *model, bool weighted)
     json_t *list = json_array();
     int code = list ? 0 : cn__no_memory();
     for (int i = 0; code == 0 && i < model->n_outputs; i++) {
-        code = append(list, metrics_of(model, i, weighted));
+        code = cn__json_append(list, metrics_of(model, i, weighted));
     }
     if (code < 0) {
         json_decref(list);

@@ -45,12 +45,6 @@ static const char *const modes[][2] = {
     {"max", "Maximum"}, {"concat", "Concatenate"}, {"dot", "Dot"},
     {"cos", "Dot"}};
 
-/* Takes the value. */
-static int put(json_t *object, const char *key, json_t *value)
-{
-    return value && json_object_set_new(object, key, value) == 0 ? 0 : cn__no_memory();
-}
-
 static int join(json_t *config, const joining *j)
 {
     if (!json_object_get(config, j->older[0])) {
@@ -68,7 +62,7 @@ static int join(json_t *config, const joining *j)
     for (int i = 0; i < 3 && j->older[i]; i++) {
         json_object_del(config, j->older[i]);
     }
-    return put(config, j->name, value);
+    return cn__json_set(config, j->name, value);
 }
 
 /* "th" is Theano's order, channels first. */
@@ -80,7 +74,8 @@ static int order_of_dims(json_t *config)
     }
     bool first = strcmp(order, "th") == 0;
     json_object_del(config, "dim_ordering");
-    return put(config, "data_format", json_string(first ? "channels_first" : "channels_last"));
+    return cn__json_set(config, "data_format",
+                        json_string(first ? "channels_first" : "channels_last"));
 }
 
 /* {"name": "MaxNorm", "m": 2, "axis": 0} with its arguments in a "config". */
@@ -103,7 +98,8 @@ static int constraint(json_t *config, const char *key)
         json_object_del(arguments, renamed[i][0]);
     }
     json_object_del(arguments, "name");
-    return put(config, key, json_pack("{s:O,s:o}", "class_name", name, "config", arguments));
+    return cn__json_set(config, key,
+                        json_pack("{s:O,s:o}", "class_name", name, "config", arguments));
 }
 
 /* What Keras 2 did with what it had no more: dropout of an Embedding is left out (it never touched
@@ -145,20 +141,21 @@ static int merge(json_t *entry, const json_t *config)
     json_t *made = json_object();
     json_t *name = json_object_get(config, "name"), *axis = json_object_get(config, "concat_axis");
     json_t *axes = json_object_get(config, "dot_axes");
-    int code = name ? put(made, "name", json_incref(name)) : 0;
+    int code = name ? cn__json_set(made, "name", json_incref(name)) : 0;
     if (code == 0 && axis && strcmp(class_name, "Concatenate") == 0) {
-        code = put(made, "axis", json_incref(axis));
+        code = cn__json_set(made, "axis", json_incref(axis));
     }
     if (code == 0 && axes && strcmp(class_name, "Dot") == 0) {
-        code = put(made, "axes", dot_axes(axes));
-        code = code < 0 ? code : put(made, "normalize", json_boolean(strcmp(mode, "cos") == 0));
+        code = cn__json_set(made, "axes", dot_axes(axes));
+        code = code < 0 ? code
+                        : cn__json_set(made, "normalize", json_boolean(strcmp(mode, "cos") == 0));
     }
-    code = code < 0 ? code : put(entry, "class_name", json_string(class_name));
+    code = code < 0 ? code : cn__json_set(entry, "class_name", json_string(class_name));
     if (code < 0) {
         json_decref(made);
         return code;
     }
-    return put(entry, "config", made);
+    return cn__json_set(entry, "config", made);
 }
 
 static int translate_layer(json_t *entry, const char *class_name, json_t *config)
@@ -178,7 +175,7 @@ static int translate_layer(json_t *entry, const char *class_name, json_t *config
     code = code < 0 ? code : order_of_dims(config);
     for (size_t i = 0; code == 0 && i < sizeof classes / sizeof *classes; i++) {
         if (strcmp(class_name, classes[i][0]) == 0) {
-            return put(entry, "class_name", json_string(classes[i][1]));
+            return cn__json_set(entry, "class_name", json_string(classes[i][1]));
         }
     }
     return code;

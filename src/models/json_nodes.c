@@ -2,33 +2,11 @@
 #include "models/json_nodes.h"
 
 #include "core/error.h"
-#include "core/memory.h"
 #include "layers/op_layer.h"
 
 #include <string.h>
 
 #if CN__HAVE_JANSSON
-static int append(json_t *array, json_t *value)
-{
-    if (!value) {
-        return cn__pending() ? cn_error_code() : cn__no_memory();
-    }
-    return json_array_append_new(array, value) < 0 ? cn__no_memory() : 0;
-}
-
-static json_t *shape_list(const cn_shape *shape)
-{
-    json_t *list = json_array();
-    for (int i = 0; list && i < shape->rank; i++) {
-        json_t *length = shape->dim[i] < 0 ? json_null() : json_integer(shape->dim[i]);
-        if (append(list, length) < 0) {
-            json_decref(list);
-            return NULL;
-        }
-    }
-    return list;
-}
-
 int cn__skipped_nodes(const cn_layer *layer)
 {
     if (layer->base.object.kind != CN__MODEL || cn__is_keras3(layer->base.keras)) {
@@ -89,7 +67,7 @@ static json_t *keras3_tensor(const cn__calls *c, const cn_tensor *t)
     if (history(c, t, &name, &node, &tensor) < 0) {
         return NULL;
     }
-    json_t *shape = shape_list(&t->shape);
+    json_t *shape = cn__json_shape(&t->shape);
     return shape ? json_pack("{s:s, s:{s:o, s:s, s:[s, i, i]}}", "class_name", "__keras_tensor__",
                              "config", "shape", shape, "dtype", cn_dtype_name(t->dtype),
                              "keras_history", name, node, tensor)
@@ -138,7 +116,7 @@ static json_t *keras3_node(const cn__calls *c, const cn__layer_call *call)
     json_t *list = json_array();
     int code = list ? 0 : cn__no_memory();
     for (int i = 0; code == 0 && i < call->n_in; i++) {
-        code = append(list, keras3_tensor(c, call->in[i]));
+        code = cn__json_append(list, keras3_tensor(c, call->in[i]));
     }
     bool model = call->layer->base.object.kind == CN__MODEL;
     bool listed = call->n_in > 1 || (!model && cn__layer_class(call->layer)->n_inputs < 0);
@@ -156,7 +134,7 @@ static json_t *keras2_node(const cn__calls *c, const cn__layer_call *call)
     json_t *list = json_array();
     int code = list ? 0 : cn__no_memory();
     for (int i = 0; code == 0 && i < call->n_in; i++) {
-        code = append(list, cn__keras2_tensor(c, call->in[i], call));
+        code = cn__json_append(list, cn__keras2_tensor(c, call->in[i], call));
     }
     if (code < 0) {
         json_decref(list);

@@ -7,35 +7,6 @@
 #include <string.h>
 
 #if CN__HAVE_JANSSON
-static int set(json_t *object, const char *key, json_t *value)
-{
-    if (!value) {
-        return cn__pending() ? cn_error_code() : cn__no_memory();
-    }
-    return json_object_set_new(object, key, value) < 0 ? cn__no_memory() : 0;
-}
-
-static int append(json_t *array, json_t *value)
-{
-    if (!value) {
-        return cn__pending() ? cn_error_code() : cn__no_memory();
-    }
-    return json_array_append_new(array, value) < 0 ? cn__no_memory() : 0;
-}
-
-static json_t *shape_list(const cn_shape *shape)
-{
-    json_t *list = json_array();
-    for (int i = 0; list && i < shape->rank; i++) {
-        json_t *length = shape->dim[i] < 0 ? json_null() : json_integer(shape->dim[i]);
-        if (append(list, length) < 0) {
-            json_decref(list);
-            return NULL;
-        }
-    }
-    return list;
-}
-
 static bool is_three(const cn_model *model)
 {
     return cn__is_keras3(model->layer.base.keras);
@@ -114,9 +85,10 @@ static int write_first_shape(const cn_model *model, json_t *layers)
     int code = copy ? json_object_clear(config) : cn__no_memory();
     json_object_foreach(copy, key, value)
     {
-        code = code < 0 ? code : set(config, key, json_incref(value));
+        code = code < 0 ? code : cn__json_set(config, key, json_incref(value));
         if (code == 0 && strcmp(key, "trainable") == 0) {
-            code = set(config, "batch_input_shape", shape_list(&model->inputs[0]->shape));
+            code =
+                cn__json_set(config, "batch_input_shape", cn__json_shape(&model->inputs[0]->shape));
         }
     }
     json_decref(copy);
@@ -132,10 +104,10 @@ static json_t *sequential_layers(const cn_model *model)
     json_t *list = json_array();
     int code = list ? 0 : cn__no_memory();
     if (code == 0 && input) {
-        code = append(list, layer_object(model, model->input_layers[0]));
+        code = cn__json_append(list, layer_object(model, model->input_layers[0]));
     }
     for (int64_t i = 0; code == 0 && i < model->layer.n_sublayers; i++) {
-        code = append(list, layer_object(model, model->layer.sublayers[i]));
+        code = cn__json_append(list, layer_object(model, model->layer.sublayers[i]));
     }
     if (code == 0 && !input) {
         code = write_first_shape(model, list);
@@ -169,10 +141,10 @@ static json_t *sequential_config(const cn_model *model)
         json_decref(layers);
         return NULL;
     }
-    int code = set(config, "layers", layers);
+    int code = cn__json_set(config, "layers", layers);
     bool built_by_call = !model->input_given && (cn__is_multi_backend(keras) || keras <= 201);
     if (code == 0 && model->graph && (is_three(model) || built_by_call)) {
-        code = set(config, "build_input_shape", shape_list(&model->inputs[0]->shape));
+        code = cn__json_set(config, "build_input_shape", cn__json_shape(&model->inputs[0]->shape));
     }
     if (code < 0) {
         json_decref(config);
@@ -217,7 +189,7 @@ static json_t *op_object(const cn__calls *c, const cn_layer *layer)
                          : json_pack("{s:s, s:o}", "class_name", class->name, "config", config);
     int code = object ? 0 : cn__no_memory();
     if (code == 0 && modern && !three) {
-        code = set(object, "build_config", cn__op_layer_build_config(call));
+        code = cn__json_set(object, "build_config", cn__op_layer_build_config(call));
     }
     if (code < 0) {
         json_decref(object);
@@ -232,7 +204,7 @@ static json_t *inbound_nodes(const cn__calls *c, const cn_layer *layer)
     int code = nodes ? 0 : cn__no_memory();
     for (int i = 0; code == 0 && i < c->n; i++) {
         if (c->v[i]->layer == layer && c->v[i]->n_in) {
-            code = append(nodes, cn__node_json(c, c->v[i]));
+            code = cn__json_append(nodes, cn__node_json(c, c->v[i]));
         }
     }
     if (code < 0) {
@@ -253,11 +225,11 @@ static json_t *functional_layer(const cn__calls *c, const cn_layer *layer)
         code = entry && json_object_update(entry, object) == 0 ? 0 : cn__no_memory();
     } else if (nodes) {
         entry = json_incref(object);
-        code = set(entry, "name", json_string(layer->base.name));
+        code = cn__json_set(entry, "name", json_string(layer->base.name));
     }
     json_decref(object);
     if (code == 0) {
-        code = set(entry, "inbound_nodes", nodes);
+        code = cn__json_set(entry, "inbound_nodes", nodes);
     } else {
         json_decref(nodes);
     }
@@ -279,7 +251,7 @@ static json_t *ends(const cn__calls *c, cn_tensor *const *list, int n)
     json_t *array = json_array();
     int code = array ? 0 : cn__no_memory();
     for (int i = 0; code == 0 && i < n; i++) {
-        code = append(array, cn__keras2_tensor(c, list[i], NULL));
+        code = cn__json_append(array, cn__keras2_tensor(c, list[i], NULL));
     }
     if (code < 0) {
         json_decref(array);
@@ -294,18 +266,19 @@ static int add_layers(const cn__calls *c, json_t *config)
     json_t *layers = json_array();
     int code = layers ? 0 : cn__no_memory();
     for (int64_t i = 0; code == 0 && i < model->layer.n_sublayers; i++) {
-        code = append(layers, functional_layer(c, model->layer.sublayers[i]));
+        code = cn__json_append(layers, functional_layer(c, model->layer.sublayers[i]));
     }
     if (code < 0) {
         json_decref(layers);
         return code;
     }
-    code = set(config, "layers", layers);
+    code = cn__json_set(config, "layers", layers);
     if (code == 0) {
-        code = set(config, "input_layers", ends(c, model->inputs, model->n_inputs));
+        code = cn__json_set(config, "input_layers", ends(c, model->inputs, model->n_inputs));
     }
-    return code == 0 ? set(config, "output_layers", ends(c, model->outputs, model->n_outputs))
-                     : code;
+    return code == 0
+               ? cn__json_set(config, "output_layers", ends(c, model->outputs, model->n_outputs))
+               : code;
 }
 
 static json_t *functional_config(const cn_model *model)
@@ -327,7 +300,7 @@ static json_t *functional_config(const cn_model *model)
         c.n = cn__model_calls(model, c.v, c.n);
         int keras = model->layer.base.keras;
         if (!cn__is_multi_backend(keras) && keras >= 212) {
-            code = set(config, "trainable", json_boolean(model->layer.trainable));
+            code = cn__json_set(config, "trainable", json_boolean(model->layer.trainable));
         }
     }
     if (code == 0) {
@@ -366,11 +339,11 @@ static json_t *build_config(const cn_model *model)
     }
     json_t *shape = NULL;
     if (model->n_inputs == 1) {
-        shape = shape_list(&model->inputs[0]->shape);
+        shape = cn__json_shape(&model->inputs[0]->shape);
     } else {
         shape = json_array();
         for (int i = 0; shape && i < model->n_inputs; i++) {
-            if (append(shape, shape_list(&model->inputs[i]->shape)) < 0) {
+            if (cn__json_append(shape, cn__json_shape(&model->inputs[i]->shape)) < 0) {
                 json_decref(shape);
                 return NULL;
             }
@@ -405,38 +378,41 @@ static int add_modern(const cn_model *model, json_t *object, json_t *config)
     bool functional = model->type == CN__FUNCTIONAL, own = model->type == CN__SUBCLASS;
     const char *package = own ? cn__class_package(model->layer.base.class) : NULL;
     char *registered = package ? cn__printf("%s>%s", package, class_name_of(model)) : NULL;
-    int code = set(object, "module", own ? json_null() : json_string(module_of(model)));
-    code = code < 0 ? code : set(object, "class_name", json_string(class_name_of(model)));
-    code = code < 0 ? code : set(object, "config", json_incref(config));
-    code = code < 0 ? code
-                    : set(object, "registered_name",
-                          functional ? json_string("Functional")
-                          : own      ? json_string(registered ? registered : class_name_of(model))
-                                     : json_null());
+    int code = cn__json_set(object, "module", own ? json_null() : json_string(module_of(model)));
+    code = code < 0 ? code : cn__json_set(object, "class_name", json_string(class_name_of(model)));
+    code = code < 0 ? code : cn__json_set(object, "config", json_incref(config));
+    code = code < 0
+               ? code
+               : cn__json_set(object, "registered_name",
+                              functional ? json_string("Functional")
+                              : own ? json_string(registered ? registered : class_name_of(model))
+                                    : json_null());
     cn__free_mem(registered);
     if (code == 0 && model->graph) {
-        code = set(object, "build_config", build_config(model));
+        code = cn__json_set(object, "build_config", build_config(model));
     } else if (code == 0 && own && model->layer.n_input_shapes == 1) {
-        json_t *shape = shape_list(&model->layer.input_shapes[0]);
-        code = set(object, "build_config", shape ? json_pack("{s:o}", "input_shape", shape) : NULL);
+        json_t *shape = cn__json_shape(&model->layer.input_shapes[0]);
+        code = cn__json_set(object, "build_config",
+                            shape ? json_pack("{s:o}", "input_shape", shape) : NULL);
     }
     if (code == 0 && is_three(model)) {
-        code = set(object, "compile_config", cn__compile_config(model));
+        code = cn__json_set(object, "compile_config", cn__compile_config(model));
     }
     return code;
 }
 
 static int add_classic(const cn_model *model, json_t *object, json_t *config, bool outermost)
 {
-    int code = set(object, "class_name", json_string(class_name_of(model)));
-    code = code < 0 ? code : set(object, "config", json_incref(config));
+    int code = cn__json_set(object, "class_name", json_string(class_name_of(model)));
+    code = code < 0 ? code : cn__json_set(object, "config", json_incref(config));
     if (code == 0 && outermost) {
         const char *version =
             model->file_version ? model->file_version : cn__keras_text(model->layer.base.keras);
-        code = set(object, "keras_version", json_string(version));
+        code = cn__json_set(object, "keras_version", json_string(version));
         if (code == 0) {
-            code = set(object, "backend",
-                       json_string(model->file_backend ? model->file_backend : "tensorflow"));
+            code =
+                cn__json_set(object, "backend",
+                             json_string(model->file_backend ? model->file_backend : "tensorflow"));
         }
     }
     return code;

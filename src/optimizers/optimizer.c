@@ -139,11 +139,6 @@ static void destroy_optimizer(void *instance)
 }
 
 #if CN__HAVE_JANSSON
-static int set(json_t *config, const char *key, json_t *value)
-{
-    return value && json_object_set_new(config, key, value) == 0 ? 0 : cn__no_memory();
-}
-
 /* Muon's words between commas as a list. */
 static json_t *excluded_layers(const cn_optimizer *self)
 {
@@ -183,11 +178,11 @@ static int write_legacy(const cn_optimizer *self, json_t *config)
             json_object_del(config, clips[i]);
         }
     }
-    int code = set(config, "decay", json_real(cn__optimizer_head(self)->decay));
+    int code = cn__json_set(config, "decay", json_real(cn__optimizer_head(self)->decay));
     for (int i = 0; code == 0 && rounded[i]; i++) {
         const json_t *value = json_object_get(config, rounded[i]);
         if (json_is_number(value)) {
-            code = set(config, rounded[i], json_real((float)json_number_value(value)));
+            code = cn__json_set(config, rounded[i], json_real((float)json_number_value(value)));
         }
     }
     return code;
@@ -200,10 +195,10 @@ static int write_config(const void *instance, int dialect, void *config)
     int code = 0;
     if (self->schedule) {
         json_t *schedule = cn__serialize(self->schedule, (cn__dialect)dialect);
-        code = schedule ? set(config, "learning_rate", schedule) : cn_error_code();
+        code = schedule ? cn__json_set(config, "learning_rate", schedule) : cn_error_code();
     }
     if (code == 0 && self->base.class == &cn__optimizer_muon.base) {
-        code = set(config, "exclude_layers", excluded_layers(self));
+        code = cn__json_set(config, "exclude_layers", excluded_layers(self));
     }
     if (code < 0 || dialect != CN__DIALECT_KERAS2) {
         return code;
@@ -211,8 +206,8 @@ static int write_config(const void *instance, int dialect, void *config)
     if (self->legacy) {
         return write_legacy(self, config);
     }
-    code = set(config, "jit_compile", json_false());
-    return code < 0 ? code : set(config, "is_legacy_optimizer", json_false());
+    code = cn__json_set(config, "jit_compile", json_false());
+    return code < 0 ? code : cn__json_set(config, "is_legacy_optimizer", json_false());
 }
 /* Muon's list as words between commas. The text is copied when the optimizer is made of its
  * arguments, which is before this thread reads another one. */

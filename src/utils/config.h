@@ -30,6 +30,13 @@ void *cn__from_config_by(cn__kind kind, const cn_class *class, const json_t *con
 char *cn__json_dumps(const json_t *value);
 /* Parses text; errors name line and column. Depth and size are limited. */
 json_t *cn__json_loads(const char *text, size_t length, const char *what);
+/* Put a value, whose reference they take, into an object or at the end of an array. NULL, what a
+ * maker of values that failed has given, is its error or CN_ENOMEM. */
+int cn__json_set(json_t *object, const char *key, json_t *value);
+int cn__json_append(json_t *array, json_t *value);
+/* [null, 28, 28]: negative lengths (-1, CN_NONE) are None. New reference, or NULL. */
+json_t *cn__json_lengths(int n, const int64_t *lengths);
+json_t *cn__json_shape(const cn_shape *shape);
 #endif
 
 #endif

@@ -5,9 +5,6 @@
 #include "utils/config.h"
 
 #if CN__HAVE_JANSSON
-/* Sets a key to a value whose reference it takes; a NULL value is lack of memory, or an error that
- * is pending already. */
-int cn__json_set(json_t *object, const char *key, json_t *value);
 
 /* The name that Keras 2 and 3 use for a key of Keras 1 in configs of this class, or NULL. */
 const char *cn__legacy_key(cn__kind kind, const char *class_name, const char *key);

@@ -7,14 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-int cn__json_set(json_t *object, const char *key, json_t *value)
-{
-    if (!value) {
-        return cn__pending() ? cn_error_code() : cn__no_memory();
-    }
-    return json_object_set_new(object, key, value) < 0 ? cn__no_memory() : 0;
-}
-
 /* The version in whose words a dialect is written: the object's own, if it is of that generation,
  * else the newest. */
 static int written_version(const cn__instance *instance, cn__dialect dialect)

@@ -134,6 +134,40 @@ json_t *cn__json_loads(const char *text, size_t length, const char *what)
     }
     return value;
 }
+
+int cn__json_set(json_t *object, const char *key, json_t *value)
+{
+    if (!value) {
+        return cn__pending() ? cn_error_code() : cn__no_memory();
+    }
+    return json_object_set_new(object, key, value) < 0 ? cn__no_memory() : 0;
+}
+
+int cn__json_append(json_t *array, json_t *value)
+{
+    if (!value) {
+        return cn__pending() ? cn_error_code() : cn__no_memory();
+    }
+    return json_array_append_new(array, value) < 0 ? cn__no_memory() : 0;
+}
+
+json_t *cn__json_lengths(int n, const int64_t *lengths)
+{
+    json_t *list = json_array();
+    for (int i = 0; list && i < n; i++) {
+        json_t *length = lengths[i] < 0 ? json_null() : json_integer(lengths[i]);
+        if (json_array_append_new(list, length) < 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+json_t *cn__json_shape(const cn_shape *shape)
+{
+    return cn__json_lengths(shape->rank, shape->dim);
+}
 #else
 /* Without jansson this file is empty but for this name, since C wants a declaration in each. */
 typedef int cn__no_json;
