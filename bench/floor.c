@@ -4,52 +4,19 @@
 #include "core/threads.h"
 #include "kernels/cpu/cpu.h"
 
-#include <stdbool.h>
+#include "onednn.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
-#if CN__HAVE_ONEDNN
-#include <dnnl.h>
-#endif
-
-#if CN__HAVE_ONEDNN && DNNL_VERSION_MAJOR == 2
+#if CN_BENCH_ONEDNN
 enum { REPEATS = 60, MAX_ARGUMENTS = 8 };
 
 typedef struct bench {
-    dnnl_engine_t engine;
-    dnnl_stream_t stream;
+    session s;
     double seconds; /* of all primitives so far */
     int64_t weights;
-    bool failed;
 } bench;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* Notes a failure; the measuring goes on with nothing, and the program ends with an error. */
-static bool good(bench *b, dnnl_status_t status)
-{
-    b->failed = b->failed || status != dnnl_success;
-    return !b->failed;
-}
-
-/* An array of the layout that the primitive wants, filled with zeros. */
-static dnnl_memory_t make_memory(bench *b, const dnnl_memory_desc_t *layout)
-{
-    dnnl_memory_t memory = NULL;
-    void *data = NULL;
-    if (good(b, dnnl_memory_create(&memory, layout, b->engine, DNNL_MEMORY_ALLOCATE)) &&
-        good(b, dnnl_memory_get_data_handle(memory, &data))) {
-        memset(data, 0, dnnl_memory_desc_get_size(layout));
-    }
-    return memory;
-}
 
 /* Every array that the primitive reads or writes; returns how many. */
 static int make_arguments(bench *b, const_dnnl_primitive_desc_t p, dnnl_exec_arg_t *out)
@@ -70,7 +37,7 @@ static int make_arguments(bench *b, const_dnnl_primitive_desc_t p, dnnl_exec_arg
         const dnnl_memory_desc_t *layout =
             dnnl_primitive_desc_query_md(p, known[i].query, known[i].index);
         if (layout && layout->ndims > 0) {
-            out[n++] = (dnnl_exec_arg_t){known[i].argument, make_memory(b, layout)};
+            out[n++] = (dnnl_exec_arg_t){known[i].argument, make_memory(&b->s, layout)};
         }
     }
     return n;
@@ -84,17 +51,18 @@ static void measure(bench *b, const void *operation, const_dnnl_primitive_desc_t
     dnnl_primitive_desc_t description = NULL;
     dnnl_primitive_t primitive = NULL;
     dnnl_exec_arg_t arguments[MAX_ARGUMENTS];
-    if (b->failed ||
-        !good(b, dnnl_primitive_desc_create(&description, operation, NULL, b->engine, forward)) ||
-        !good(b, dnnl_primitive_create(&primitive, description))) {
+    if (b->s.failed ||
+        !good(&b->s,
+              dnnl_primitive_desc_create(&description, operation, NULL, b->s.engine, forward)) ||
+        !good(&b->s, dnnl_primitive_create(&primitive, description))) {
         return;
     }
     int n = make_arguments(b, description, arguments);
     double best = 1e9;
-    for (int i = 0; i < REPEATS && !b->failed; i++) {
+    for (int i = 0; i < REPEATS && !b->s.failed; i++) {
         double t = now();
-        good(b, dnnl_primitive_execute(primitive, b->stream, n, arguments));
-        good(b, dnnl_stream_wait(b->stream));
+        good(&b->s, dnnl_primitive_execute(primitive, b->s.stream, n, arguments));
+        good(&b->s, dnnl_stream_wait(b->s.stream));
         t = now() - t;
         best = t < best ? t : best;
     }
@@ -113,10 +81,7 @@ static void measure(bench *b, const void *operation, const_dnnl_primitive_desc_t
 /* An array in whatever layout is best; a vector has one. */
 static dnnl_memory_desc_t array(bench *b, int rank, const dnnl_dim_t *shape)
 {
-    dnnl_memory_desc_t layout = {0};
-    good(b, dnnl_memory_desc_init_by_tag(&layout, rank, shape, dnnl_f32,
-                                         rank == 1 ? dnnl_a : dnnl_format_tag_any));
-    return layout;
+    return describe(&b->s, rank, shape, rank == 1 ? dnnl_a : dnnl_format_tag_any);
 }
 
 /* x (rows, inputs) by w, with a bias; forward and both gradients, without that of x for the first
@@ -129,13 +94,14 @@ static void dense(bench *b, int64_t rows, int64_t inputs, int64_t units, bool fi
     dnnl_memory_desc_t bias = array(b, 1, (const dnnl_dim_t[]){units});
     dnnl_inner_product_desc_t op;
     dnnl_primitive_desc_t forward = NULL;
-    good(b, dnnl_inner_product_forward_desc_init(&op, dnnl_forward_training, &x, &w, &bias, &y));
+    good(&b->s,
+         dnnl_inner_product_forward_desc_init(&op, dnnl_forward_training, &x, &w, &bias, &y));
     measure(b, &op, NULL, &forward);
     if (!first) {
-        good(b, dnnl_inner_product_backward_data_desc_init(&op, &x, &w, &y));
+        good(&b->s, dnnl_inner_product_backward_data_desc_init(&op, &x, &w, &y));
         measure(b, &op, forward, NULL);
     }
-    good(b, dnnl_inner_product_backward_weights_desc_init(&op, &x, &w, &bias, &y));
+    good(&b->s, dnnl_inner_product_backward_weights_desc_init(&op, &x, &w, &bias, &y));
     measure(b, &op, forward, NULL);
     dnnl_primitive_desc_destroy(forward);
     b->weights += inputs * units + units;
@@ -153,16 +119,17 @@ static void conv(bench *b, int64_t images, int64_t channels, int64_t side, int64
     dnnl_memory_desc_t bias = array(b, 1, (const dnnl_dim_t[]){filters});
     dnnl_convolution_desc_t op;
     dnnl_primitive_desc_t forward = NULL;
-    good(b, dnnl_convolution_forward_desc_init(&op, dnnl_forward_training, dnnl_convolution_direct,
-                                               &x, &w, &bias, &y, strides, none, none));
+    good(&b->s,
+         dnnl_convolution_forward_desc_init(&op, dnnl_forward_training, dnnl_convolution_direct, &x,
+                                            &w, &bias, &y, strides, none, none));
     measure(b, &op, NULL, &forward);
     if (!first) {
-        good(b, dnnl_convolution_backward_data_desc_init(&op, dnnl_convolution_direct, &x, &w, &y,
-                                                         strides, none, none));
+        good(&b->s, dnnl_convolution_backward_data_desc_init(&op, dnnl_convolution_direct, &x, &w,
+                                                             &y, strides, none, none));
         measure(b, &op, forward, NULL);
     }
-    good(b, dnnl_convolution_backward_weights_desc_init(&op, dnnl_convolution_direct, &x, &w, &bias,
-                                                        &y, strides, none, none));
+    good(&b->s, dnnl_convolution_backward_weights_desc_init(&op, dnnl_convolution_direct, &x, &w,
+                                                            &bias, &y, strides, none, none));
     measure(b, &op, forward, NULL);
     dnnl_primitive_desc_destroy(forward);
     b->weights += 9 * channels * filters + filters;
@@ -203,12 +170,12 @@ static double adam(bench *b, int64_t n)
     double best = 1e9;
     for (int i = 0; i < 4; i++) {
         u.arrays[i] = aligned_alloc(64, ((size_t)n * sizeof(float) + 63) / 64 * 64);
-        b->failed = b->failed || !u.arrays[i];
-        for (int64_t k = 0; !b->failed && k < n; k++) {
+        b->s.failed = b->s.failed || !u.arrays[i];
+        for (int64_t k = 0; !b->s.failed && k < n; k++) {
             u.arrays[i][k] = 0.1f;
         }
     }
-    for (int i = 0; i < REPEATS && !b->failed; i++) {
+    for (int i = 0; i < REPEATS && !b->s.failed; i++) {
         double t = now();
         cn__parallel_for(n, 16384, update_range, &u);
         t = now() - t;
@@ -245,8 +212,7 @@ static bool measure_workload(bench *b, const char *name)
 int main(int argc, char **argv)
 {
     bench b = {0};
-    if (!good(&b, dnnl_engine_create(&b.engine, dnnl_cpu, 0)) ||
-        !good(&b, dnnl_stream_create(&b.stream, b.engine, dnnl_stream_default_flags))) {
+    if (!open_session(&b.s)) {
         fprintf(stderr, "floor: oneDNN has no engine here\n");
         return 1;
     }
@@ -255,9 +221,9 @@ int main(int argc, char **argv)
         return 1;
     }
     double update_seconds = adam(&b, b.weights);
-    dnnl_stream_destroy(b.stream);
-    dnnl_engine_destroy(b.engine);
-    if (b.failed) {
+    dnnl_stream_destroy(b.s.stream);
+    dnnl_engine_destroy(b.s.engine);
+    if (b.s.failed) {
         fprintf(stderr, "floor: oneDNN refused an operation\n");
         return 1;
     }
